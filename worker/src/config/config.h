@@ -1,0 +1,77 @@
+// The worker's configuration, validated: what one YAML file says (worker/cdc-worker.example.yaml).
+// The option table (config/options.cpp) is the one list of keys, defaults and descriptions;
+// docs/configuration.md is printed from it. Thread: plain values.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <map>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace cdc::config {
+
+struct StdoutSink {};
+
+struct KafkaSink {
+    bool embedded = false;           // run librdkafka's in-process mock cluster instead of reaching a broker
+    std::string brokers;             // bootstrap servers; required unless embedded
+    std::string topic_prefix;        // default: the pipeline's name
+    bool tombstones = false;         // a null value under the key after each delete
+    bool transaction_topic = false;  // also publish b and e events, to <prefix>._transactions
+    std::map<std::string, std::string> properties;  // handed to librdkafka (security, compression, …)
+};
+
+enum class Deletes { tombstone, remove };  // deletes: tombstone|delete
+
+struct PostgresSink {
+    std::string dsn;
+    std::string table = "{schema}.{table}";  // name template of the projection's tables: <schema>.<table>
+    std::string ledger_schema = "public";    // where projection_ledger and projection_position live
+    Deletes deletes = Deletes::tombstone;
+};
+
+using Sink = std::variant<StdoutSink, KafkaSink, PostgresSink>;
+
+enum class SnapshotMode { initial, never };
+
+struct Source {
+    std::string dsn;
+    std::string slot;        // default: the pipeline's name
+    std::string cluster;     // name in source_id; default: the server's (cluster_name or system identifier)
+    std::string projection;  // default: the pipeline's name
+    std::string source_commit = "unknown";
+    std::vector<std::string> include_tables;  // schema.table, * allowed; empty: all
+    std::vector<std::string> exclude_tables;
+    std::vector<std::string> publication_names;
+    std::vector<std::string> masks;          // schema.table.column:redact|hash
+    std::string messages = "transactional";  // transactional|all|off
+    std::string partition = "leaf";          // leaf|root
+    std::string int8 = "number";             // number|string
+    std::string json = "native";             // native|string
+    std::string origin = "any";              // any|none
+    std::string evidence = "hash";           // hash|literal
+    std::size_t max_value_bytes = 256u << 20;
+    std::size_t batch_bytes = 256u << 10;
+    std::chrono::milliseconds feedback_interval{1000};
+};
+
+struct Pipeline {
+    std::string name;
+    Source source;
+    SnapshotMode snapshot = SnapshotMode::initial;
+    std::size_t memory_limit = 64u << 20;  // bytes of events read and not yet durable
+    std::chrono::milliseconds shutdown_timeout{
+        30000};  // for SIGTERM: to finish the open transaction and flush
+    std::chrono::milliseconds retry_backoff_max{30000};
+    std::vector<Sink> sinks;
+};
+
+struct Config {
+    std::string log_level = "info";
+    std::string log_format = "text";
+    std::vector<Pipeline> pipelines;
+};
+
+}  // namespace cdc::config

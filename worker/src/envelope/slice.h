@@ -1,0 +1,45 @@
+// Slice: a run of consecutive envelopes of one source transaction (or of one table's snapshot), in the bytes
+// in which they came. The unit that flows from the source to the sinks: a large transaction is many slices,
+// none of which is ever joined with another's, so memory does not grow with the transaction.
+//
+// Owner: shared by the sinks' queues; immutable once built; gives its bytes back to the pipeline's budget
+// when the last holder lets go. Thread: safe to read from any.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/byte_budget.h"
+#include "base/lsn.h"
+#include "envelope/event.h"
+
+namespace cdc {
+
+enum class SliceKind {
+    transaction,  // committed changes, in commit order
+    snapshot,     // rows read under the slot's snapshot (op r)
+    message,      // one non-transactional logical message: belongs to no commit, moves no position
+};
+
+struct Slice {
+    SliceKind kind = SliceKind::transaction;
+    std::string bytes;          // complete lines joined by '\n'
+    std::vector<Event> events;  // views into bytes, in order; includes the b and e events
+    bool first = false;         // holds the transaction's b event
+    bool last = false;          // holds the transaction's e event
+    Lsn commit_lsn;             // of the transaction; the consistent point for a snapshot
+    Lsn end_lsn;                // of the transaction, known in its last slice only; else none
+    std::uint32_t xid = 0;
+    std::int64_t commit_time_us = 0;  // ts_source as µs since 1970-01-01 UTC
+    ByteBudget::Lease lease;
+
+    Slice() = default;
+    Slice(const Slice&) = delete;  // events point into bytes
+    Slice& operator=(const Slice&) = delete;
+};
+
+using SlicePtr = std::shared_ptr<const Slice>;
+
+}  // namespace cdc

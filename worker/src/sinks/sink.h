@@ -1,0 +1,112 @@
+// Sink: the contract between the pipeline and whatever takes its events.
+//
+// One thread of its own calls every method of a sink (pipeline/sink_runner.h), in the order
+//   open → stored_position → [begin_snapshot → write* → end_snapshot] → begin_streaming → (write | advance |
+//   poll)* → flush → close
+// and close may come at any point. Slices arrive in commit order, each transaction whole (first … last)
+// unless the stream breaks; then the pipeline closes all sinks, opens them again and replays from the least
+// stored position.
+//
+// Accepted is not durable: write may return before the slice is durable and keep the SlicePtr until it is
+// (that is what bounds memory: the pipeline stops reading at its byte budget). durable_lsn says how far it
+// is. Failure: every outcome is a Status: retry makes the pipeline reopen and replay after a backoff; reject
+// and fatal stop it. A sink never drops an event and never reorders events of one key.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "base/lsn.h"
+#include "base/status.h"
+#include "envelope/slice.h"
+#include "sinks/table_catalog.h"
+
+namespace cdc {
+
+// Which database the events come from: IDENTIFY_SYSTEM. A position means nothing without it.
+struct SourceIdentity {
+    std::string system_identifier;
+    std::uint32_t timeline = 0;
+    std::string database;
+};
+
+// What a sink is told about its pipeline. Outlives the sink.
+struct SinkContext {
+    std::string pipeline;
+    std::string slot;
+    std::string projection;     // goes into evidence_id; names this consumer in the ledger
+    std::string source_commit;  // the other half of evidence_id
+    SourceIdentity source;
+    TableCatalog* catalog = nullptr;
+    // Whether the pipeline captures schema.table (unquoted): a sink that writes into the source database
+    // itself must refuse a table that would come back to it.
+    std::function<bool(const std::string& schema, const std::string& table)> captures;
+};
+
+// A position that a sink keeps together with its data.
+struct StoredPosition {
+    std::string system_identifier;
+    std::uint32_t timeline = 0;
+    std::string slot;
+    Lsn end_lsn;             // every transaction that ends at or before it is applied
+    bool streaming = false;  // false: a snapshot was begun (and perhaps finished) but streaming has not
+};
+
+class Sink {
+  public:
+    virtual ~Sink() = default;
+
+    // "kafka", "postgres", …: for log lines and metrics.
+    virtual std::string name() const = 0;
+
+    // Connects and checks. May be called again after close.
+    virtual Status open(const SinkContext& context) = 0;
+
+    // Whether this sink stores its position with its data. One that does not starts from the slot's
+    // confirmed_flush_lsn and may see whole transactions again (at least once).
+    virtual bool keeps_position() const = 0;
+    // Nothing where no position is stored yet, or the sink keeps none.
+    virtual Result<std::optional<StoredPosition>> stored_position() = 0;
+
+    // A snapshot at consistent_point begins: what an earlier, unfinished one of this pipeline left is
+    // removed.
+    virtual Status begin_snapshot(Lsn consistent_point) = 0;
+    // Every snapshot slice has been written: returns when all of them are durable.
+    virtual Status end_snapshot(Lsn consistent_point) = 0;
+    // The slot is permanent and streaming starts at start_lsn (an end LSN): from here on a missing slot is a
+    // loss.
+    virtual Status begin_streaming(Lsn start_lsn) = 0;
+
+    virtual Status write(const SlicePtr& slice) = 0;
+
+    // Every transaction that ends at or before lsn has been written (or there was none): lets the position
+    // move on an idle source. A sink that stores positions may write it later; durable_lsn follows when it
+    // has.
+    virtual Status advance(Lsn lsn) = 0;
+
+    // Does what is due without blocking: reads acknowledgements, writes what lingers. Called whenever wait_fd
+    // is readable and at poll_deadline.
+    virtual Status poll() = 0;
+    // A descriptor that becomes readable when poll has something to do; -1 for none. May change with every
+    // call.
+    virtual int wait_fd() const { return -1; }
+    // When poll must be called at the latest, though wait_fd is silent.
+    virtual std::optional<std::chrono::steady_clock::time_point> poll_deadline() const {
+        return std::nullopt;
+    }
+
+    // Cumulative and monotone while open: every transaction that ends at or before it is durable here.
+    virtual Lsn durable_lsn() const = 0;
+
+    // Waits until all that was written (whole transactions) is durable, at most timeout; retry where it is
+    // not.
+    virtual Status flush(std::chrono::milliseconds timeout) = 0;
+
+    // Gives up what is not durable. Never fails.
+    virtual void close() = 0;
+};
+
+}  // namespace cdc

@@ -20,18 +20,12 @@
 #include <string>
 
 #include "base/lsn.h"
+#include "base/source_identity.h"
 #include "base/status.h"
 #include "envelope/slice.h"
-#include "sinks/table_catalog.h"
+#include "envelope/table_catalog.h"
 
 namespace cdc {
-
-// Which database the events come from: IDENTIFY_SYSTEM. A position means nothing without it.
-struct SourceIdentity {
-    std::string system_identifier;
-    std::uint32_t timeline = 0;
-    std::string database;
-};
 
 // What a sink is told about its pipeline. Outlives the sink.
 struct SinkContext {

@@ -1,0 +1,37 @@
+// Which tables a pipeline captures, asked of the source's catalogue: ordinary tables and leaf partitions
+// that the patterns and the publications let through, in order of schema and name. Temporary tables are never
+// captured; unlogged ones are not in the WAL, so they are listed apart. Owner: the caller. Thread: one at a
+// time (the connection's). Failure: as pq::Connection::query; fatal where a publication does not exist.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "config/config.h"
+#include "pq/connection.h"
+
+namespace cdc::source {
+
+struct CapturedTable {
+    std::string schema;  // unquoted
+    std::string table;
+    std::int64_t estimated_rows = 0;  // pg_class.reltuples; 0 where never analysed
+    std::int64_t bytes = 0;           // pg_relation_size of the heap: progress where there is no estimate
+    bool unlogged = false;
+    bool readable = true;         // we may SELECT the whole row
+    bool row_security = false;    // a policy would hide rows from us
+    char replica_identity = 'd';  // pg_class.relreplident: d, n, f, i
+    bool has_key = true;          // a usable key under that replica identity
+};
+
+Result<std::vector<CapturedTable>> captured_tables(pq::Connection& sql, const config::Source& source);
+
+// "schema"."table" as SQL; schema.table as people write it.
+Result<std::string> quoted_name(const pq::Connection& sql, const CapturedTable& table);
+inline std::string display_name(const CapturedTable& table) {
+    return table.schema + "." + table.table;
+}
+
+}  // namespace cdc::source

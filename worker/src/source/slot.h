@@ -1,0 +1,91 @@
+// The replication slot: what state it is in, and how it comes into being.
+//
+// With a snapshot, the worker makes a *temporary* slot and reads the tables under the snapshot that it
+// exports; only when every sink says durable does the permanent slot appear, as a copy of the temporary one
+// (pg_copy_logical_replication_slot). So the permanent slot's existence is the atomic mark "the snapshot is
+// finished", and a crash in the middle leaves nothing behind that retains WAL. The copy's confirmed_flush_lsn
+// is the snapshot's consistent point: what was committed meanwhile arrives in the stream.
+//
+// Owner: the pipeline. Thread: one at a time. Failure: retry where the server can't be reached, fatal where
+// it refuses (the hint is the way out).
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/lsn.h"
+#include "base/status.h"
+#include "pq/connection.h"
+#include "source/source_connection.h"
+
+namespace cdc::source {
+
+// The plugin every slot of ours is made with.
+inline constexpr const char* plugin_name = "cdc_envelope";
+
+// A logical slot's row of pg_replication_slots.
+struct SlotState {
+    std::string name;
+    std::string plugin;
+    std::string database;
+    bool temporary = false;
+    bool active = false;
+    int active_pid = 0;  // 0 where nobody holds it
+    Lsn restart_lsn;     // the oldest WAL it still needs; none where the slot is lost
+    Lsn confirmed_flush_lsn;
+    std::string wal_status;           // reserved, extended, unreserved, lost
+    std::string invalidation_reason;  // PostgreSQL 17+; empty where valid or not known
+    bool two_phase = false;
+
+    bool lost() const { return wal_status == "lost" || !invalidation_reason.empty(); }
+};
+
+// Nothing where there is no slot of that name. Fatal where it is a physical one.
+Result<std::optional<SlotState>> slot_state(pq::Connection& sql, const std::string& slot);
+
+// Makes the permanent slot without a snapshot and returns its consistent point (streaming starts there).
+// Waits for the transactions that are older than the slot, and says every few seconds which ones they are.
+Result<Lsn> create_slot(const std::string& dsn, const std::string& application_name, const std::string& slot,
+                        const StopCheck& stop);
+
+// The temporary slot of a snapshot; destroying it (or losing its connection) drops it at the server.
+class SnapshotSlot {
+  public:
+    // Makes the temporary slot and exports its snapshot; waits as create_slot does.
+    static Result<SnapshotSlot> create(const std::string& dsn, const std::string& application_name,
+                                       const std::string& slot, const StopCheck& stop);
+
+    // For SET TRANSACTION SNAPSHOT; good until make_permanent or destruction.
+    const std::string& snapshot_name() const { return snapshot_name_; }
+    const std::string& temporary_name() const { return temporary_name_; }
+    // Every transaction that ends at or before it is in the snapshot, every later one in the stream.
+    Lsn consistent_point() const { return consistent_point_; }
+
+    // Whether the connection that holds the slot still stands, without a round trip: retry where it broke
+    // (the snapshot has to begin again). To be asked now and then while a snapshot is read.
+    Status alive();
+
+    // Makes the permanent slot and drops the temporary one. Retry where the temporary slot is gone or the
+    // permanent one exists already (another worker was faster): look again and decide anew.
+    Status make_permanent();
+
+  private:
+    SnapshotSlot(pq::Connection replication, std::string dsn, std::string application_name, std::string slot)
+        : replication_(std::move(replication)),
+          dsn_(std::move(dsn)),
+          application_name_(std::move(application_name)),
+          slot_(std::move(slot)) {}
+
+    pq::Connection replication_;
+    std::string dsn_;
+    std::string application_name_;
+    std::string slot_;
+    std::string temporary_name_;
+    std::string snapshot_name_;
+    Lsn consistent_point_;
+};
+
+// "<slot>_snapshot_<suffix>", the slot's name shortened where it would pass 63 bytes (NAMEDATALEN - 1).
+std::string temporary_slot_name(const std::string& slot, const std::string& suffix);
+
+}  // namespace cdc::source

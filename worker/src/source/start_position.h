@@ -1,0 +1,52 @@
+// Where to begin: the decision between a snapshot, a new slot and streaming on, and the LSN to stream from.
+//
+// Checked, not assumed, because the server does not check: START_REPLICATION before confirmed_flush_lsn is
+// moved up without a word (a gap), and beyond the server's WAL it is accepted and drops every commit up to
+// there (PostgreSQL src/backend/replication/logical/logical.c, CreateDecodingContext; snapbuild.c,
+// SnapBuildXactNeedsSkip). Owner: nobody. Thread: pure functions. Failure: Status::fatal with the way out.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/lsn.h"
+#include "base/source_identity.h"
+#include "base/status.h"
+#include "config/config.h"
+#include "source/slot.h"
+
+namespace cdc::source {
+
+// What one sink says about its position (sinks/sink.h, StoredPosition, in plain values).
+struct SinkPosition {
+    struct Stored {
+        std::string system_identifier;
+        std::uint32_t timeline = 0;
+        std::string slot;
+        Lsn end_lsn;
+        bool streaming = false;
+    };
+    std::string sink;             // for messages
+    bool keeps_position = false;  // one that keeps none starts at the slot's confirmed_flush_lsn
+    std::optional<Stored> stored;
+};
+
+enum class StartAction {
+    snapshot,     // no slot, snapshot: initial: SnapshotSlot, then stream from its consistent point
+    create_slot,  // no slot, snapshot: never: create_slot, then stream from its consistent point
+    stream,       // the slot stands: stream from start_lsn
+};
+
+struct StartPlan {
+    StartAction action = StartAction::stream;
+    Lsn start_lsn;  // an end LSN; none unless action is stream
+};
+
+// server: IDENTIFY_SYSTEM's answer; server_flush_lsn: its flush position; slot: slot_state's answer.
+Result<StartPlan> plan_start(const SourceIdentity& server, Lsn server_flush_lsn, const std::string& slot_name,
+                             const std::optional<SlotState>& slot, config::SnapshotMode mode,
+                             const std::vector<SinkPosition>& sinks);
+
+}  // namespace cdc::source

@@ -1,0 +1,62 @@
+# Dispatcher only: the plugin builds with PGXS (plugin/Makefile), the worker with CMake (worker/CMakePresets.json), and
+# what it takes to test them is in .ci/. Start with `make demo` or `make check`; `make help` lists the rest.
+
+PG_CONFIG ?= /usr/lib/postgresql/15/bin/pg_config
+JOBS ?= $(shell nproc)
+preset ?= release
+
+all: plugin worker ## build the plugin and the worker
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
+
+plugin: ## build the output plugin
+	$(MAKE) -C plugin PG_CONFIG='$(PG_CONFIG)' -j$(JOBS) all
+
+worker: ## build the worker, into build/release
+	cd worker && cmake --preset $(preset) $(if $(shell command -v ccache),-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+	cmake --build build/$(preset) -j$(JOBS)
+
+install: all ## install the plugin into PostgreSQL and cdc-worker into /usr/local (DESTDIR is honoured)
+	$(MAKE) -C plugin PG_CONFIG='$(PG_CONFIG)' install
+	cmake --install build/$(preset)
+
+check: ## install what is missing, build, run every test, say how many passed
+	.ci/check plugin worker tap
+
+check-plugin: ## the plugin's tests alone (pg_regress)
+	.ci/check plugin
+
+check-worker: ## the worker's unit and contract tests alone (ctest)
+	.ci/check worker
+
+check-tap: ## the tests of the whole way alone (TAP)
+	.ci/check tap
+
+check-integration: ## the tests against a real Apache Kafka broker
+	.ci/check integration
+
+check-symbols: plugin ## no C++ runtime in the plugin
+	$(MAKE) -C plugin PG_CONFIG='$(PG_CONFIG)' check-symbols
+
+demo: ## the main job, in a throwaway place
+	examples/demo/run
+
+bench: ## how fast plugin and worker are on this machine
+	bench/run
+
+lint: ## format, include arrows, file lengths; changes nothing
+	.ci/lint
+
+format: ## apply the format rules
+	find plugin worker -name '*.h' -o -name '*.cpp' | xargs $${CLANG_FORMAT:-clang-format-14} -i
+
+asan tsan: ## the worker's tests under a sanitizer
+	.ci/check worker:$@
+
+clean: ## remove what was built
+	-$(MAKE) -C plugin PG_CONFIG='$(PG_CONFIG)' clean
+	rm -rf build
+
+.PHONY: all help plugin worker install check check-plugin check-worker check-tap check-integration check-symbols \
+	demo bench lint format asan tsan clean

@@ -1,0 +1,145 @@
+# What the tests of the whole way share: a source cluster with the plugin allowed, waiting until a slot has caught up,
+# and comparing the source with a projection row by row. On PostgreSQL's own test modules (PostgreSQL::Test::Cluster),
+# which find the server in PATH and stop it at the end of the test.
+package CdcTest;
+
+use strict;
+use warnings;
+use Exporter 'import';
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use CdcTest::Worker;
+
+our @EXPORT = qw(source_cluster dsn kafka_sink postgres_sink wait_caught_up wait_until same_rows one_value
+  ledger_rows wait_slot_active);
+
+# The database that is captured, and the one that its projection is kept in.
+our $source     = 'shop';
+our $projection = 'projection';
+
+# A running cluster with the database shop (extension created) and the database projection. $extension => 0 leaves the
+# extension out; further pairs are configuration settings.
+sub source_cluster
+{
+	my (%settings) = @_;
+	my $extension = delete $settings{extension} // 1;
+	my $node      = PostgreSQL::Test::Cluster->new('source');
+	$node->init(allows_streaming => 'logical');
+	%settings = (
+		max_replication_slots => 20,
+		max_wal_senders       => 20,
+		cluster_name          => 'test',
+		log_statement         => 'none',
+		%settings);
+	$node->append_conf('postgresql.conf', "$_ = '$settings{$_}'\n") foreach sort keys %settings;
+	$node->append_conf('postgresql.conf',
+		"output_plugin_libraries = 'pgoutput, test_decoding, cdc_envelope'\n")
+	  if server_checks_plugins();
+	$node->start;
+	$node->safe_psql('postgres', "CREATE DATABASE $_") foreach ($source, $projection);
+	$node->safe_psql($source, 'CREATE EXTENSION cdc_envelope') if $extension;
+	return $node;
+}
+
+# Since the minors of August 2026 a server refuses output plugins that output_plugin_libraries does not name; an older
+# one refuses to start over the setting.
+sub server_checks_plugins
+{
+	my ($settings, $error) = run_command([ 'postgres', '--describe-config' ]);
+	return $settings =~ /^output_plugin_libraries\t/m;
+}
+
+sub dsn
+{
+	my ($node, $database) = @_;
+	return sprintf("host=%s port=%s user=%s dbname=%s",
+		$node->host, $node->port, one_value($node, 'postgres', 'SELECT current_user'), $database);
+}
+
+# Sinks as they stand in the configuration file.
+sub kafka_sink { my (%more) = @_; return { kafka => { embedded => \1, %more } } }
+
+sub postgres_sink
+{
+	my ($node, %more) = @_;
+	return { postgres => { dsn => dsn($node, $projection), %more } };
+}
+
+sub one_value
+{
+	my ($node, $database, $query) = @_;
+	return $node->safe_psql($database, $query);
+}
+
+# Polls until $check->() is true; false after $seconds.
+sub wait_until
+{
+	my ($check, $seconds) = @_;
+	my $deadline = time() + ($seconds // $PostgreSQL::Test::Utils::timeout_default);
+	while (1)
+	{
+		my $result = $check->();
+		return $result if $result;
+		return 0 if time() > $deadline;
+		select(undef, undef, undef, 0.05);
+	}
+}
+
+sub wait_slot_active
+{
+	my ($node, $slot) = @_;
+	return $node->poll_query_until('postgres',
+		"SELECT active AND NOT temporary FROM pg_replication_slots WHERE slot_name = '$slot'");
+}
+
+# Waits until everything committed so far is durable in every sink of $slot: its confirmed position passes the end of
+# the WAL as it is now.
+sub wait_caught_up
+{
+	my ($node, $slot) = @_;
+	my $end = one_value($node, 'postgres', 'SELECT pg_current_wal_lsn()');
+	return $node->poll_query_until('postgres',
+		"SELECT count(*) = 1 FROM pg_replication_slots WHERE slot_name = '$slot' AND NOT temporary"
+		  . " AND confirmed_flush_lsn >= '$end'");
+}
+
+# One passed or failed test: the table's live rows in the projection are the source's, value by value. $target is the
+# projection's name of the table where it differs.
+sub same_rows
+{
+	my ($node, $table, $target) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	$target //= $table;
+	my $columns = one_value($node, $source,
+		"SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute"
+		  . " WHERE attrelid = '$table'::regclass AND attnum > 0 AND NOT attisdropped");
+	my ($here, $there) = map {
+		my ($database, $relation, $where) = @$_;
+		$node->safe_psql($database,
+			"SET extra_float_digits = 3; SELECT $columns FROM $relation $where ORDER BY ($columns)::text COLLATE \"C\"");
+	} ([ $source, $table, '' ], [ $projection, $target, 'WHERE NOT _deleted' ]);
+	my $rows = () = $here =~ /\n/g;
+	$rows += 1 if length $here;
+	return pass("projection of $table equals the source ($rows rows)") if $here eq $there;
+	my @here  = split /\n/, $here;
+	my %there = map { $_ => 1 } split /\n/, $there;
+	my %here  = map { $_ => 1 } @here;
+	my @lost  = grep { !$there{$_} } @here;
+	my @extra = grep { !$here{$_} } sort keys %there;
+	fail("projection of $table equals the source ($rows rows)");
+	diag(scalar(@lost) . " rows only in the source: ", join("\n", @lost[ 0 .. ($#lost < 4 ? $#lost : 4) ]));
+	diag(scalar(@extra) . " rows only in the projection: ",
+		join("\n", @extra[ 0 .. ($#extra < 4 ? $#extra : 4) ]));
+	return 0;
+}
+
+# Number of transactions in the ledger, the row of the snapshot not counted.
+sub ledger_rows
+{
+	my ($node) = @_;
+	return one_value($node, $projection,
+		"SELECT count(*) FROM projection_ledger WHERE batch_id IS DISTINCT FROM 'snapshot'");
+}
+
+1;

@@ -1,0 +1,137 @@
+# Reads what the kafka sink has published, with kcat, and checks it: per-key order, nothing lost, repetitions.
+package CdcTest::Kafka;
+
+use strict;
+use warnings;
+use Exporter 'import';
+use JSON::PP;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+our @EXPORT = qw(topics end_offsets consume read_head check_order check_transactions);
+
+# The topics at an address with their number of partitions, internal ones left out.
+sub topics
+{
+	my ($brokers) = @_;
+	my ($json, $error) = run_command([ 'kcat', '-b', $brokers, '-L', '-J' ]);
+	my $metadata = eval { decode_json($json) } or die "kcat -L: $error";
+	return map { $_->{topic} => scalar @{ $_->{partitions} } }
+	  grep { $_->{topic} !~ /^__/ } @{ $metadata->{topics} };
+}
+
+# Every message of the topics from the beginning to the end as it is now, in partition order:
+# { topic, partition, offset, key, value }; a null key or value is undef.
+sub consume
+{
+	my ($brokers, @topics) = @_;
+	my @messages;
+	foreach my $topic (@topics)
+	{
+		my ($text, $error) = run_command(
+			[   'kcat', '-b', $brokers, '-C', '-t', $topic, '-o', 'beginning', '-e', '-q',
+				'-X', 'fetch.wait.max.ms=50', '-f', '%p\t%o\t%K\t%S\t%k\t%s\n' ]);
+		die "kcat -C $topic: $error" if $error =~ /error/i && $error !~ /end of topic/i;
+		foreach my $line (split /\n/, $text)
+		{
+			my ($partition, $offset, $key_length, $length, $key, $value) = split /\t/, $line, 6;
+			push @messages,
+			  { topic     => $topic,
+				partition => $partition,
+				offset    => $offset,
+				key       => $key_length < 0 ? undef : $key,
+				value     => $length < 0 ? undef : $value };
+		}
+	}
+	return sort { $a->{topic} cmp $b->{topic} || $a->{partition} <=> $b->{partition} || $a->{offset} <=> $b->{offset} }
+	  @messages;
+}
+
+# The head of an envelope, read by its fixed order: adds op, lsn (sortable text), seq and id to the message. A position
+# is written so that it sorts as text: a snapshot row's before any of a transaction at the same LSN.
+sub read_head
+{
+	my ($message) = @_;
+	$message->{value} =~
+	  /^\{"source_id":"[^"]*",.*?"op_type":"(.)","ts_source":(?:"[^"]*"|null),"commit_lsn":"([0-9A-F]+)\/([0-9A-F]+)","xid":(?:null|\d+),"seq":(null|\d+)/
+	  or die "not an envelope: $message->{value}";
+	my ($op, $high, $low, $seq) = ($1, $2, $3, $4);
+	$message->{op}  = $op;
+	$message->{lsn} = sprintf('%08X/%08X', hex $high, hex $low);
+	$message->{seq} = $seq eq 'null' ? -1 : $seq;
+	$message->{id}  = sprintf('%s %010d', $message->{lsn}, $message->{seq} + 1);
+	return $message;
+}
+
+# One test: within each partition positions only ever rise; and where $repeats are allowed they may go back, but only
+# to the first event that the partition has of a transaction: a repetition is of whole transactions. Snapshot rows are
+# left out: they have one position. Values of the same position must be the same bytes. Returns the number of repeated
+# events.
+sub check_order
+{
+	my ($name, $repeats, @messages) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	my (%first, %bytes, %last, %lane_of_key, @errors);
+	my $repeated = 0;
+	@messages = grep { defined $_->{value} } @messages;
+	read_head($_) foreach @messages;
+	foreach my $m (grep { $_->{seq} >= 0 } @messages)
+	{
+		my $of = "$m->{topic} $m->{partition} $m->{lsn}";
+		$first{$of} = $m->{id} if !defined $first{$of} || $m->{id} lt $first{$of};
+	}
+	foreach my $m (@messages)
+	{
+		my $lane = "$m->{topic} $m->{partition}";
+		if (defined $m->{key})
+		{
+			my $home = $lane_of_key{"$m->{topic} $m->{key}"} //= $lane;
+			push @errors, "key $m->{key} is in $home and in $lane" if $home ne $lane;
+		}
+		next if $m->{seq} < 0;
+		my $seen = $bytes{"$m->{topic} $m->{id} " . ($m->{key} // '')};
+		if (defined $seen)
+		{
+			$repeated++;
+			push @errors, "$lane: $m->{id} came again with other bytes" if $seen ne $m->{value};
+			push @errors, "$lane: $m->{id} came twice" unless $repeats;
+		}
+		$bytes{"$m->{topic} $m->{id} " . ($m->{key} // '')} = $m->{value};
+		if (defined $last{$lane} && $m->{id} le $last{$lane} && $m->{id} ne $first{"$lane $m->{lsn}"})
+		{
+			push @errors, "$lane: $last{$lane} is followed by $m->{id}, which does not begin its transaction";
+		}
+		push @errors, "$lane: $last{$lane} is followed by $m->{id}"
+		  if !$repeats && defined $last{$lane} && $m->{id} le $last{$lane};
+		$last{$lane} = $m->{id};
+	}
+	ok(!@errors, $name);
+	diag($#errors + 1, " errors: ", join("\n", @errors[ 0 .. ($#errors < 9 ? $#errors : 9) ])) if @errors;
+	return $repeated;
+}
+
+# One test: the events of each transaction are complete (seq 0 … n-1 over all topics). Returns the number of
+# transactions and of distinct events.
+sub check_transactions
+{
+	my ($name, @messages) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	my (%transactions, @errors);
+	foreach my $m (grep { defined $_->{value} } @messages)
+	{
+		read_head($m) unless defined $m->{id};
+		$transactions{ $m->{lsn} }{ $m->{seq} } = 1 if $m->{seq} >= 0;
+	}
+	my $events = 0;
+	foreach my $lsn (sort keys %transactions)
+	{
+		my @seq = sort { $a <=> $b } keys %{ $transactions{$lsn} };
+		$events += @seq;
+		push @errors, "$lsn has seq @seq" if $seq[0] != 0 || $seq[-1] != $#seq;
+	}
+	ok(!@errors, $name);
+	diag($#errors + 1, " torn transactions: ", join("\n", @errors[ 0 .. ($#errors < 9 ? $#errors : 9) ])) if @errors;
+	return (scalar keys %transactions, $events);
+}
+
+1;

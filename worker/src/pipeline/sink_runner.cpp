@@ -1,0 +1,212 @@
+#include "pipeline/sink_runner.h"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+
+namespace cdc {
+namespace {
+
+std::int64_t now_us() {
+    return std::chrono::duration_cast<std::chrono::microseconds>(
+               std::chrono::system_clock::now().time_since_epoch())
+        .count();
+}
+
+// poll(2)'s timeout until a deadline; -1 for none.
+int timeout_until(std::optional<std::chrono::steady_clock::time_point> deadline) {
+    if (!deadline) return -1;
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(*deadline - std::chrono::steady_clock::now()).count();
+    return static_cast<int>(std::clamp<std::int64_t>(left, 0, 60000));
+}
+
+}  // namespace
+
+SinkRunner::SinkRunner(Sink& sink, const EventFd& changed)
+    : sink_(sink), changed_(changed), name_(sink.name()), ended_future_(ended_.get_future()) {
+    thread_ = std::thread([this] {
+        run();
+        ended_.set_value();
+    });
+}
+
+SinkRunner::~SinkRunner() {
+    if (!thread_.joinable()) return;
+    stop(std::chrono::milliseconds::max());
+}
+
+std::future<Status> SinkRunner::call(std::function<Status(Sink&)> work) {
+    Item item;
+    item.work = std::move(work);
+    std::future<Status> done = item.done.get_future();
+    {
+        const std::lock_guard lock(mutex_);
+        if (failure_ || stopping_) {
+            item.done.set_value(failure_.value_or(Status::retry("sink " + name_ + " is stopping")));
+            return done;
+        }
+        queue_.push_back(std::move(item));
+    }
+    wake_.signal();
+    return done;
+}
+
+void SinkRunner::write(SlicePtr slice) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (failure_ || stopping_) return;
+        Item item;
+        item.slice = std::move(slice);
+        queue_.push_back(std::move(item));
+    }
+    wake_.signal();
+}
+
+void SinkRunner::advance(Lsn lsn) {
+    {
+        const std::lock_guard lock(mutex_);
+        advance_to_ = std::max(advance_to_, lsn);
+    }
+    wake_.signal();
+}
+
+void SinkRunner::start_at(Lsn lsn) {
+    start_ = lsn;
+    advanced_ = lsn;
+    durable_.store(lsn.value, std::memory_order_release);
+}
+
+std::optional<Status> SinkRunner::failure() const {
+    const std::lock_guard lock(mutex_);
+    return failure_;
+}
+
+bool SinkRunner::stop(std::chrono::milliseconds timeout) {
+    {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+    }
+    wake_.signal();
+    if (timeout != std::chrono::milliseconds::max() &&
+        ended_future_.wait_for(timeout) != std::future_status::ready) {
+        return false;
+    }
+    if (thread_.joinable()) thread_.join();
+    return true;
+}
+
+void SinkRunner::run() {
+    while (!stopping()) {
+        if (const Status status = step(); !status.ok()) {
+            fail(status);
+            break;
+        }
+        if (idle()) wait();
+    }
+    drop_queue();
+    sink_.close();
+}
+
+Status SinkRunner::step() {
+    std::optional<Item> item = next_item();
+    CDC_RETURN_IF_ERROR(item ? handle(*item) : advance_sink());
+    CDC_RETURN_IF_ERROR(sink_.poll());
+    publish();
+    return {};
+}
+
+bool SinkRunner::stopping() const {
+    const std::lock_guard lock(mutex_);
+    return stopping_;
+}
+
+bool SinkRunner::idle() const {
+    const std::lock_guard lock(mutex_);
+    return queue_.empty() && !stopping_;
+}
+
+// What was queued and not handed on: it is not durable, so the slot sends it again.
+void SinkRunner::drop_queue() {
+    std::deque<Item> dropped;
+    {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+        dropped.swap(queue_);
+    }
+    for (Item& item : dropped) {
+        if (item.work)
+            item.done.set_value(failure().value_or(Status::retry("sink " + name_ + " is stopping")));
+    }
+}
+
+std::optional<SinkRunner::Item> SinkRunner::next_item() {
+    const std::lock_guard lock(mutex_);
+    wake_.clear();
+    if (queue_.empty()) return std::nullopt;
+    Item item = std::move(queue_.front());
+    queue_.pop_front();
+    return item;
+}
+
+Status SinkRunner::handle(Item& item) {
+    if (!item.work) return hand_on(item.slice);
+    item.done.set_value(item.work(sink_));
+    return {};
+}
+
+Status SinkRunner::hand_on(const SlicePtr& slice) {
+    // A transaction is applied where its end LSN is at or before the position, which is where its commit
+    // record starts before it.
+    const bool applied = slice->kind == SliceKind::transaction && slice->commit_lsn < start_;
+    if (!applied) {
+        CDC_RETURN_IF_ERROR(sink_.write(slice));
+    }
+    if (slice->last) {
+        advanced_ = std::max(advanced_, slice->end_lsn);
+        if (!applied) pending_.push_back({slice->end_lsn, slice->commit_time_us});
+    }
+    return {};
+}
+
+// Only where nothing is queued: an LSN that was announced after a slice must not overtake it.
+Status SinkRunner::advance_sink() {
+    Lsn lsn;
+    {
+        const std::lock_guard lock(mutex_);
+        if (!queue_.empty()) return {};
+        lsn = advance_to_;
+    }
+    if (lsn <= advanced_) return {};
+    advanced_ = lsn;
+    return sink_.advance(lsn);
+}
+
+void SinkRunner::publish() {
+    const Lsn durable = std::max(sink_.durable_lsn(), start_);
+    if (durable.value == durable_.load(std::memory_order_relaxed)) return;
+    const std::int64_t now = now_us();
+    while (!pending_.empty() && pending_.front().end_lsn <= durable) {
+        latency_.record(now - pending_.front().commit_time_us);
+        pending_.pop_front();
+    }
+    durable_.store(durable.value, std::memory_order_release);
+    changed_.signal();
+}
+
+void SinkRunner::wait() {
+    std::array<pollfd, 2> fds = {pollfd{wake_.fd(), POLLIN, 0}, pollfd{sink_.wait_fd(), POLLIN, 0}};
+    ::poll(fds.data(), fds.size(), timeout_until(sink_.poll_deadline()));  // a negative fd is ignored
+}
+
+void SinkRunner::fail(const Status& status) {
+    {
+        const std::lock_guard lock(mutex_);
+        failure_ = status.in("sink " + name_);
+    }
+    changed_.signal();
+}
+
+}  // namespace cdc

@@ -1,0 +1,102 @@
+// SinkRunner: a sink's own thread and the queue that feeds it, so that the reader of the stream never waits
+// for a sink and one sink does not wait for another. What the queue holds is bounded by the pipeline's byte
+// budget: the reader stops at it.
+//
+// Owner: the pipeline. Thread: the public methods are the pipeline's; the sink is touched by the runner's
+// thread only. Failure: the first Status that is not ok stops the runner; it is kept for failure() and
+// `changed` is signalled.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <future>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "base/event_fd.h"
+#include "base/lsn.h"
+#include "base/status.h"
+#include "envelope/slice.h"
+#include "pipeline/latency.h"
+#include "sinks/sink.h"
+
+namespace cdc {
+
+class SinkRunner {
+  public:
+    // Neither is owned. `changed` is signalled when durable_lsn has moved or the sink has failed.
+    SinkRunner(Sink& sink, const EventFd& changed);
+    ~SinkRunner();
+    SinkRunner(const SinkRunner&) = delete;
+    SinkRunner& operator=(const SinkRunner&) = delete;
+
+    // Runs a call on the sink's thread, after everything queued before it; the future is ready when it has
+    // run, or holds the runner's failure. A failed call does not fail the runner: its caller decides.
+    std::future<Status> call(std::function<Status(Sink&)> work);
+
+    // Queues a slice. Transactions that end at or before the sink's position (start_at) are not handed on.
+    void write(SlicePtr slice);
+    // Everything that ends at or before lsn has been queued. Only the latest counts.
+    void advance(Lsn lsn);
+    // The sink holds every transaction that ends at or before lsn (an end LSN). Before the first write.
+    void start_at(Lsn lsn);
+
+    Lsn durable_lsn() const { return Lsn{durable_.load(std::memory_order_acquire)}; }
+    std::optional<Status> failure() const;
+    const LatencyHistogram& latency() const { return latency_; }
+    const std::string& name() const { return name_; }
+
+    // Asks the thread to end after the item at hand and closes the sink on it. True once it has; false after
+    // timeout, with the sink still busy.
+    bool stop(std::chrono::milliseconds timeout);
+
+  private:
+    struct Item {
+        SlicePtr slice;
+        std::function<Status(Sink&)> work;
+        std::promise<Status> done;
+    };
+    struct Pending {
+        Lsn end_lsn;
+        std::int64_t commit_time_us;
+    };
+
+    void run();
+    Status step();
+    bool stopping() const;
+    bool idle() const;
+    void drop_queue();
+    std::optional<Item> next_item();
+    Status handle(Item& item);
+    Status hand_on(const SlicePtr& slice);
+    Status advance_sink();
+    void publish();
+    void wait();
+    void fail(const Status& status);
+
+    Sink& sink_;
+    const EventFd& changed_;
+    const std::string name_;
+    EventFd wake_;
+    mutable std::mutex mutex_;
+    std::deque<Item> queue_;         // guarded by mutex_
+    Lsn advance_to_;                 // guarded by mutex_
+    std::optional<Status> failure_;  // guarded by mutex_
+    bool stopping_ = false;          // guarded by mutex_
+    std::atomic<std::uint64_t> durable_{0};
+    Lsn start_;                    // the runner's thread, once started
+    Lsn advanced_;                 // the runner's thread
+    std::deque<Pending> pending_;  // written, not yet durable; the runner's thread
+    LatencyHistogram latency_;
+    std::promise<void> ended_;
+    std::future<void> ended_future_;
+    std::thread thread_;
+};
+
+}  // namespace cdc

@@ -1,0 +1,122 @@
+#include "pipeline/slice_builder.h"
+
+#include "envelope/event_body.h"
+#include "envelope/event_reader.h"
+
+namespace cdc {
+namespace {
+
+Status gap(const Event& event, const std::string& what) {
+    return Status::fatal("transaction at " + event.commit_lsn.to_string() + ": " + what,
+                         "the stream is not whole; nothing of this transaction is confirmed");
+}
+
+// What a slice holds in memory beside its bytes.
+std::size_t weight(const Slice& slice) {
+    return slice.bytes.capacity() + slice.events.capacity() * sizeof(Event) + sizeof(Slice);
+}
+
+}  // namespace
+
+Status SliceBuilder::read_lines(Slice& slice) const {
+    const std::string_view bytes = slice.bytes;
+    for (std::size_t at = 0; at < bytes.size();) {
+        const std::size_t end = std::min(bytes.find('\n', at), bytes.size());
+        Result<Event> event = read_event(bytes.substr(at, end - at));
+        if (!event.ok()) return event.status();
+        slice.events.push_back(*event);
+        at = end + 1;
+    }
+    if (slice.events.empty()) return Status::fatal("the stream sent a message without an envelope");
+    return {};
+}
+
+Status SliceBuilder::begin(Slice& slice, const Event& event) {
+    if (open_) return gap(event, "begins inside the transaction at " + commit_lsn_.to_string());
+    open_ = true;
+    commit_lsn_ = event.commit_lsn;
+    next_seq_ = 0;
+    tables_.clear();
+    run_count_ = nullptr;
+    slice.first = true;
+    return {};
+}
+
+Status SliceBuilder::end(Slice& slice, const Event& event) {
+    const Result<EventBody> body = read_body(event);
+    if (!body.ok()) return body.status();
+    if (body->events != next_seq_) {
+        return gap(event, "ended with " + std::to_string(body->events) + " events, but " +
+                              std::to_string(next_seq_) + " were received");
+    }
+    for (const auto& [table, count] : body->tables) {
+        const auto counted = tables_.find(table);
+        const std::int64_t received = counted == tables_.end() ? 0 : counted->second;
+        if (received != count) {
+            return gap(event, "ended with " + std::to_string(count) + " events of a table, but " +
+                                  std::to_string(received) + " were received");
+        }
+    }
+    open_ = false;
+    slice.last = true;
+    slice.end_lsn = body->end_lsn;
+    return {};
+}
+
+Status SliceBuilder::accept(Slice& slice, const Event& event) {
+    if (event.op == Op::begin) return begin(slice, event);
+    if (!open_ || event.commit_lsn != commit_lsn_) return gap(event, "an event came outside its transaction");
+    if (event.op == Op::end) return end(slice, event);
+    if (event.seq != next_seq_) {
+        return gap(event,
+                   "expected seq " + std::to_string(next_seq_) + ", received " + std::to_string(event.seq));
+    }
+    ++next_seq_;
+    if (!event.table.empty()) count(event);
+    return {};
+}
+
+// Runs of one table are the rule: the name is made and looked up once a run.
+void SliceBuilder::count(const Event& event) {
+    if (run_count_ == nullptr || event.table != run_table_ || event.schema != run_schema_) {
+        run_schema_ = event.schema;
+        run_table_ = event.table;
+        run_count_ = &tables_[unescape_json(event.schema) + "." + unescape_json(event.table)];
+    }
+    ++*run_count_;
+}
+
+Result<SlicePtr> SliceBuilder::stream_slice(std::string_view payload) {
+    auto slice = std::make_shared<Slice>();
+    slice->bytes.assign(payload);
+    CDC_RETURN_IF_ERROR(read_lines(*slice));
+    const Event& head = slice->events.front();
+    slice->commit_lsn = head.commit_lsn;
+    slice->xid = head.xid;
+    if (head.op == Op::message && head.seq < 0) {  // non-transactional: belongs to no commit
+        slice->kind = SliceKind::message;
+    } else {
+        const Result<std::int64_t> time = parse_timestamp_us(head.ts_source);
+        if (!time.ok()) return time.status();
+        slice->commit_time_us = *time;
+        for (const Event& event : slice->events)
+            CDC_RETURN_IF_ERROR(accept(*slice, event));
+    }
+    slice->lease = budget_.take(weight(*slice));
+    return SlicePtr(std::move(slice));
+}
+
+Result<SlicePtr> SliceBuilder::snapshot_slice(std::string_view payload, Lsn consistent_point) {
+    auto slice = std::make_shared<Slice>();
+    slice->kind = SliceKind::snapshot;
+    slice->bytes.assign(payload);
+    slice->commit_lsn = consistent_point;
+    CDC_RETURN_IF_ERROR(read_lines(*slice));
+    for (const Event& event : slice->events) {
+        if (event.op != Op::read) return Status::fatal("the snapshot sent an event that is not a read");
+    }
+    slice->lease = budget_.take(weight(*slice));
+    return SlicePtr(std::move(slice));
+}
+
+}  // namespace cdc

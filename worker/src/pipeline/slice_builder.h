@@ -1,0 +1,49 @@
+// SliceBuilder: the payloads of the replication stream and of the snapshot to Slices, and the proof that each
+// transaction came whole: one b, the events in their order (seq), one e whose counts are those received.
+//
+// Owner and thread: the pipeline's. Failure: fatal, for a gap or a malformed line means that plugin and
+// worker do not understand each other, or that bytes are missing; nothing after it may be delivered.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/byte_budget.h"
+#include "base/status.h"
+#include "envelope/slice.h"
+
+namespace cdc {
+
+class SliceBuilder {
+  public:
+    explicit SliceBuilder(ByteBudget& budget) : budget_(budget) {}
+
+    // One message of the stream: lines of one transaction, or one non-transactional message.
+    Result<SlicePtr> stream_slice(std::string_view payload);
+    // Lines of op r, read at consistent_point.
+    Result<SlicePtr> snapshot_slice(std::string_view payload, Lsn consistent_point);
+
+    // Whether a transaction has begun and not ended.
+    bool in_transaction() const { return open_; }
+
+  private:
+    Status read_lines(Slice& slice) const;
+    Status accept(Slice& slice, const Event& event);
+    Status begin(Slice& slice, const Event& event);
+    Status end(Slice& slice, const Event& event);
+    void count(const Event& event);
+
+    ByteBudget& budget_;
+    bool open_ = false;
+    Lsn commit_lsn_;
+    std::int64_t next_seq_ = 0;
+    std::map<std::string, std::int64_t, std::less<>>
+        tables_;                          // "schema.table" → events of the open transaction
+    std::string run_schema_, run_table_;  // of the last event, as they stand in the envelope
+    std::int64_t* run_count_ = nullptr;   // its entry in tables_
+};
+
+}  // namespace cdc

@@ -49,7 +49,9 @@ class Connection {
   public:
     // dsn: a libpq connection string or URI. settings: run-time parameters set at start ("-c name=value"
     // pairs, before the first statement), as {"statement_timeout=0", …}. application_name shows in
-    // pg_stat_activity.
+    // pg_stat_activity. Where the dsn does not say otherwise: TCP keepalives after 10 s (5 s, three times)
+    // and tcp_user_timeout 25 s, so that a half-open connection is noticed, and 10 s per host to connect.
+    // Warnings of the server go to the log.
     static Result<Connection> open(const std::string& dsn, const std::string& application_name, Mode mode,
                                    const std::vector<std::string>& settings);
 
@@ -64,15 +66,23 @@ class Connection {
     Result<std::string> quote_identifier(std::string_view text) const;
     Result<std::string> quote_literal(std::string_view text) const;
 
-    // The server's last error on this connection as a Status; where says what was being done.
+    // The server's last error on this connection as a Status; where says what was being done. The server's
+    // detail is left out where it could quote a row's values (SQLSTATE classes 22, 23 and P0).
     Status error(const std::string& where, const PGresult* result = nullptr) const;
+
+    // The SQLSTATE of the last statement that query or execute refused ("42P01"); empty where it was libpq
+    // that spoke (the connection broke).
+    const std::string& last_sqlstate() const { return last_sqlstate_; }
 
     PGconn* native() const { return connection_.get(); }
     int server_version() const { return PQserverVersion(connection_.get()); }
 
   private:
     explicit Connection(PGconn* connection) : connection_(connection) {}
+    Result<Rows> checked(PGresult* result);
+
     std::unique_ptr<PGconn, ConnectionDeleter> connection_;
+    std::string last_sqlstate_;
 };
 
 }  // namespace cdc::pq

@@ -25,8 +25,12 @@ int timeout_until(std::optional<std::chrono::steady_clock::time_point> deadline)
 
 }  // namespace
 
-SinkRunner::SinkRunner(Sink& sink, const EventFd& changed)
-    : sink_(sink), changed_(changed), name_(sink.name()), ended_future_(ended_.get_future()) {
+SinkRunner::SinkRunner(Sink& sink, SinkStatistics& statistics, const EventFd& changed)
+    : sink_(sink),
+      statistics_(statistics),
+      changed_(changed),
+      name_(sink.name()),
+      ended_future_(ended_.get_future()) {
     thread_ = std::thread([this] {
         run();
         ended_.set_value();
@@ -73,10 +77,12 @@ void SinkRunner::advance(Lsn lsn) {
     wake_.signal();
 }
 
-void SinkRunner::start_at(Lsn lsn) {
-    start_ = lsn;
-    advanced_ = lsn;
-    durable_.store(lsn.value, std::memory_order_release);
+std::future<Status> SinkRunner::begin_streaming(Lsn position) {
+    return call([this, position](Sink& sink) -> Status {
+        position_ = position;
+        advanced_ = position;
+        return sink.begin_streaming(position);
+    });
 }
 
 std::optional<Status> SinkRunner::failure() const {
@@ -160,7 +166,7 @@ Status SinkRunner::handle(Item& item) {
 Status SinkRunner::hand_on(const SlicePtr& slice) {
     // A transaction is applied where its end LSN is at or before the position, which is where its commit
     // record starts before it.
-    const bool applied = slice->kind == SliceKind::transaction && slice->commit_lsn < start_;
+    const bool applied = slice->kind == SliceKind::transaction && slice->commit_lsn < position_;
     if (!applied) {
         CDC_RETURN_IF_ERROR(sink_.write(slice));
     }
@@ -185,14 +191,15 @@ Status SinkRunner::advance_sink() {
 }
 
 void SinkRunner::publish() {
-    const Lsn durable = std::max(sink_.durable_lsn(), start_);
+    const Lsn durable = std::max(sink_.durable_lsn(), position_);
     if (durable.value == durable_.load(std::memory_order_relaxed)) return;
     const std::int64_t now = now_us();
     while (!pending_.empty() && pending_.front().end_lsn <= durable) {
-        latency_.record(now - pending_.front().commit_time_us);
+        statistics_.latency.record(now - pending_.front().commit_time_us);
         pending_.pop_front();
     }
     durable_.store(durable.value, std::memory_order_release);
+    statistics_.durable_lsn.store(durable.value, std::memory_order_relaxed);
     changed_.signal();
 }
 

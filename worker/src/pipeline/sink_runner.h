@@ -23,15 +23,15 @@
 #include "base/lsn.h"
 #include "base/status.h"
 #include "envelope/slice.h"
-#include "pipeline/latency.h"
+#include "pipeline/statistics.h"
 #include "sinks/sink.h"
 
 namespace cdc {
 
 class SinkRunner {
   public:
-    // Neither is owned. `changed` is signalled when durable_lsn has moved or the sink has failed.
-    SinkRunner(Sink& sink, const EventFd& changed);
+    // None is owned. `changed` is signalled when durable_lsn has moved or the sink has failed.
+    SinkRunner(Sink& sink, SinkStatistics& statistics, const EventFd& changed);
     ~SinkRunner();
     SinkRunner(const SinkRunner&) = delete;
     SinkRunner& operator=(const SinkRunner&) = delete;
@@ -40,16 +40,17 @@ class SinkRunner {
     // run, or holds the runner's failure. A failed call does not fail the runner: its caller decides.
     std::future<Status> call(std::function<Status(Sink&)> work);
 
-    // Queues a slice. Transactions that end at or before the sink's position (start_at) are not handed on.
+    // Tells the sink that streaming starts: it holds every transaction that ends at or before position (an
+    // end LSN), and none of those is handed on to it.
+    std::future<Status> begin_streaming(Lsn position);
+
+    // Queues a slice.
     void write(SlicePtr slice);
     // Everything that ends at or before lsn has been queued. Only the latest counts.
     void advance(Lsn lsn);
-    // The sink holds every transaction that ends at or before lsn (an end LSN). Before the first write.
-    void start_at(Lsn lsn);
 
     Lsn durable_lsn() const { return Lsn{durable_.load(std::memory_order_acquire)}; }
     std::optional<Status> failure() const;
-    const LatencyHistogram& latency() const { return latency_; }
     const std::string& name() const { return name_; }
 
     // Asks the thread to end after the item at hand and closes the sink on it. True once it has; false after
@@ -81,6 +82,7 @@ class SinkRunner {
     void fail(const Status& status);
 
     Sink& sink_;
+    SinkStatistics& statistics_;
     const EventFd& changed_;
     const std::string name_;
     EventFd wake_;
@@ -90,10 +92,9 @@ class SinkRunner {
     std::optional<Status> failure_;  // guarded by mutex_
     bool stopping_ = false;          // guarded by mutex_
     std::atomic<std::uint64_t> durable_{0};
-    Lsn start_;                    // the runner's thread, once started
+    Lsn position_;                 // the runner's thread, once started
     Lsn advanced_;                 // the runner's thread
     std::deque<Pending> pending_;  // written, not yet durable; the runner's thread
-    LatencyHistogram latency_;
     std::promise<void> ended_;
     std::future<void> ended_future_;
     std::thread thread_;

@@ -1,0 +1,192 @@
+#include "pipeline/pipeline.h"
+
+#include <poll.h>
+
+#include <algorithm>
+
+#include "base/backoff.h"
+#include "base/log.h"
+#include "pipeline/snapshot_phase.h"
+#include "pipeline/stream_loop.h"
+#include "source/plugin_options.h"
+#include "source/slot.h"
+#include "source/source_connection.h"
+#include "source/table_filter.h"
+
+namespace cdc {
+
+using namespace std::chrono_literals;
+
+Pipeline::Pipeline(const config::Pipeline& config, std::vector<std::unique_ptr<Sink>> sinks)
+    : config_(config),
+      application_name_("cdc-worker " + config.name),
+      sinks_(std::move(sinks)),
+      stop_check_([this] { return stop_.requested(); }),
+      budget_(config.memory_limit, [this] { room_.signal(); }),
+      catalog_(config.source.dsn, application_name_) {
+    for (const auto& sink : sinks_) {
+        statistics_.sinks.push_back(std::make_unique<SinkStatistics>());
+        statistics_.sinks.back()->name = sink->name();
+    }
+}
+
+Status Pipeline::run() {
+    while (true) {
+        statistics_.phase.store(Phase::connecting);
+        const Status status = attempt();
+        if (stop_.requested() && (status.ok() || status.code() == StatusCode::retry)) {
+            statistics_.phase.store(Phase::stopped);
+            if (!status.ok()) log_info("pipeline {}: {}", config_.name, status.to_string());
+            return {};
+        }
+        if (!status.ok() && status.code() != StatusCode::retry) {
+            statistics_.phase.store(Phase::stopped);
+            return status;
+        }
+        wait_before_retry(status);
+        if (stop_.requested()) {
+            statistics_.phase.store(Phase::stopped);
+            return {};
+        }
+    }
+}
+
+Status Pipeline::attempt() {
+    progressed_ = false;
+    auto sinks = std::make_unique<SinkGroup>(sinks_, statistics_, stop_check_);
+    const Status status = run_with(*sinks);
+    remember(*sinks);
+    if (!close(sinks)) {
+        return Status::fatal(
+            "a sink is still busy after shutdown_timeout; what is not durable in it will be sent again");
+    }
+    return status;
+}
+
+// True where all sinks are closed. A sink that is stuck is waited for, except while stopping: then it is left
+// to its thread, which the end of the process ends.
+bool Pipeline::close(std::unique_ptr<SinkGroup>& sinks) {
+    const auto deadline_after_stop = config_.shutdown_timeout;
+    std::optional<Clock::time_point> deadline;
+    while (!sinks->stop(1s)) {
+        if (!stop_.requested()) continue;
+        if (!deadline) deadline = Clock::now() + deadline_after_stop;
+        if (Clock::now() < *deadline) continue;
+        [[maybe_unused]] SinkGroup* const still_in_use = sinks.release();
+        return false;
+    }
+    return true;
+}
+
+Status Pipeline::run_with(SinkGroup& sinks) {
+    const config::Source& source = config_.source;
+    Result<source::ReplicationStream> stream = source::ReplicationStream::open(source.dsn, application_name_);
+    if (!stream.ok()) return stream.status();
+    identity_ = stream->identity();
+
+    CDC_RETURN_IF_ERROR(open_sinks(sinks, identity_));
+    std::optional<source::SlotState> slot;
+    {
+        Result<pq::Connection> sql =
+            source::open_source_connection(source.dsn, application_name_, pq::Mode::sql);
+        if (!sql.ok()) return sql.status();
+        Result<std::optional<source::SlotState>> state = source::slot_state(*sql, source.slot);
+        if (!state.ok()) return state.status();
+        slot = std::move(*state);
+    }
+    const Result<source::StartPlan> plan = source::plan_start(
+        identity_, stream->server_flush_lsn(), source.slot, slot, config_.snapshot, positions_);
+    if (!plan.ok()) return plan.status();
+    const Result<Lsn> start_lsn = begin(sinks, *plan);
+    if (!start_lsn.ok()) return start_lsn.status();
+
+    CDC_RETURN_IF_ERROR(stream->start(source.slot, *start_lsn, source::stream_options(source)));
+    CDC_RETURN_IF_ERROR(sinks.begin_streaming(positions_for(*start_lsn)));
+    log_info("pipeline {}: streaming from {}", config_.name, start_lsn->to_string());
+    statistics_.phase.store(Phase::streaming);
+    progressed_ = true;
+    return StreamLoop({config_, *stream, sinks, budget_, room_, statistics_, stop_}, *start_lsn).run();
+}
+
+Status Pipeline::open_sinks(SinkGroup& sinks, const SourceIdentity& identity) {
+    const config::Source& source = config_.source;
+    SinkContext context;
+    context.pipeline = config_.name;
+    context.slot = source.slot;
+    context.projection = source.projection;
+    context.source_commit = source.source_commit;
+    context.source = identity;
+    context.catalog = &catalog_;
+    context.captures = [filter = source::TableFilter(source)](const std::string& schema,
+                                                              const std::string& table) {
+        return filter.captures(schema, table);
+    };
+    positions_.assign(sinks_.size(), {});
+    return sinks.on_each([this, &identity, context](Sink& sink, std::size_t i) -> Status {
+        CDC_RETURN_IF_ERROR(sink.open(context));
+        source::SinkPosition& position = positions_[i];
+        position.sink = sink.name();
+        position.keeps_position = sink.keeps_position();
+        if (!position.keeps_position) {
+            // What this process saw become durable is as good as a stored position.
+            const auto known = remembered_.find(i);
+            if (known == remembered_.end()) return {};
+            position.keeps_position = true;
+            position.stored = {remembered_identity_.system_identifier, remembered_identity_.timeline,
+                               config_.source.slot, known->second, true};
+            return {};
+        }
+        const Result<std::optional<StoredPosition>> stored = sink.stored_position();
+        if (!stored.ok()) return stored.status();
+        if (stored->has_value()) {
+            const StoredPosition& s = **stored;
+            position.stored = {s.system_identifier, s.timeline, s.slot, s.end_lsn, s.streaming};
+        }
+        return {};
+    });
+}
+
+Result<Lsn> Pipeline::begin(SinkGroup& sinks, const source::StartPlan& plan) {
+    switch (plan.action) {
+        case source::StartAction::snapshot:
+            return take_snapshot(
+                {config_, application_name_, sinks, budget_, room_, statistics_, stop_check_});
+        case source::StartAction::create_slot:
+            return source::create_slot(config_.source.dsn, application_name_, config_.source.slot,
+                                       stop_check_);
+        case source::StartAction::stream:
+            return plan.start_lsn;
+    }
+    return plan.start_lsn;
+}
+
+// A sink that is ahead of the start is not sent again what it holds.
+std::vector<Lsn> Pipeline::positions_for(Lsn start_lsn) const {
+    std::vector<Lsn> lsns;
+    for (const source::SinkPosition& position : positions_) {
+        const bool ahead = position.stored && position.stored->streaming;
+        lsns.push_back(ahead ? std::max(position.stored->end_lsn, start_lsn) : start_lsn);
+    }
+    return lsns;
+}
+
+void Pipeline::remember(const SinkGroup& sinks) {
+    if (!progressed_) return;
+    remembered_identity_ = identity_;
+    for (std::size_t i = 0; i < sinks_.size(); ++i) {
+        const Lsn durable = sinks.durable_lsn(i);
+        if (!sinks_[i]->keeps_position() && durable) remembered_[i] = durable;
+    }
+}
+
+void Pipeline::wait_before_retry(const Status& status) {
+    failures_ = progressed_ ? 0 : failures_ + 1;
+    const std::chrono::milliseconds delay = Backoff(200ms, config_.retry_backoff_max).delay(failures_);
+    log_warning("pipeline {}: {}; trying again in {:.1f} s", config_.name, status.to_string(),
+                std::chrono::duration<double>(delay).count());
+    statistics_.phase.store(Phase::waiting);
+    pollfd fd{stop_.fd(), POLLIN, 0};
+    ::poll(&fd, 1, static_cast<int>(delay.count()));
+}
+
+}  // namespace cdc

@@ -1,0 +1,72 @@
+// Pipeline: one slot, its sinks, and the loop that keeps them going: connect, decide where to begin, snapshot
+// if that is what is due, stream; after a passing trouble everything is closed and begun anew from the stored
+// positions, with a backoff. One thing is never guessed: where to begin (source/start_position.h).
+//
+// Owner: main. Thread: run() on a thread of its own; request_stop and statistics from any.
+// Failure: run returns what only a person can mend; passing trouble is logged and retried for ever.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/byte_budget.h"
+#include "base/event_fd.h"
+#include "base/status.h"
+#include "config/config.h"
+#include "pipeline/sink_group.h"
+#include "pipeline/statistics.h"
+#include "pipeline/stop_signal.h"
+#include "sinks/sink.h"
+#include "source/replication_stream.h"
+#include "source/start_position.h"
+#include "source/table_catalog.h"
+
+namespace cdc {
+
+class Pipeline {
+  public:
+    Pipeline(const config::Pipeline& config, std::vector<std::unique_ptr<Sink>> sinks);
+
+    // Until request_stop (ok) or a fatal Status. After a stop with a sink that is still busy past
+    // shutdown_timeout the Status says so, and the process must end without destroying the pipeline (its
+    // thread still uses it).
+    Status run();
+    void request_stop() { stop_.request(); }
+
+    const std::string& name() const { return config_.name; }
+    const Statistics& statistics() const { return statistics_; }
+    const std::vector<std::unique_ptr<Sink>>& sinks() const { return sinks_; }
+
+  private:
+    using Clock = std::chrono::steady_clock;
+
+    Status attempt();
+    Status run_with(SinkGroup& sinks);
+    Status open_sinks(SinkGroup& sinks, const SourceIdentity& identity);
+    Result<Lsn> begin(SinkGroup& sinks, const source::StartPlan& plan);
+    std::vector<Lsn> positions_for(Lsn start_lsn) const;
+    void remember(const SinkGroup& sinks);
+    bool close(std::unique_ptr<SinkGroup>& sinks);
+    void wait_before_retry(const Status& status);
+
+    const config::Pipeline config_;
+    const std::string application_name_;
+    std::vector<std::unique_ptr<Sink>> sinks_;
+    Statistics statistics_;
+    StopSignal stop_;
+    const std::function<bool()> stop_check_;
+    EventFd room_;
+    ByteBudget budget_;
+    source::SqlTableCatalog catalog_;
+    SourceIdentity identity_;
+    std::vector<source::SinkPosition> positions_;  // of this attempt
+    std::map<std::size_t, Lsn> remembered_;  // durable LSN, this process, of sinks that keep no position
+    SourceIdentity remembered_identity_;
+    bool progressed_ = false;  // this attempt came to streaming
+    int failures_ = 0;         // in a row, without progress
+};
+
+}  // namespace cdc

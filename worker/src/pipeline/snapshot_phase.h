@@ -1,0 +1,33 @@
+// The initial snapshot: a temporary slot, its exported snapshot read into every sink, and only when all of it
+// is durable the permanent slot (source/slot.h says why). A crash or a failure anywhere before that leaves no
+// slot behind, and the next attempt begins anew: begin_snapshot lets the sinks remove what this one left.
+//
+// Owner and thread: the pipeline's; blocks until done. Failure: whatever the source or a sink reports; retry
+// when stopped.
+#pragma once
+
+#include <functional>
+
+#include "base/byte_budget.h"
+#include "base/event_fd.h"
+#include "base/status.h"
+#include "config/config.h"
+#include "pipeline/sink_group.h"
+#include "pipeline/statistics.h"
+
+namespace cdc {
+
+struct SnapshotParts {
+    const config::Pipeline& config;
+    const std::string& application_name;
+    SinkGroup& sinks;
+    ByteBudget& budget;
+    const EventFd& room;  // signalled by the budget
+    Statistics& statistics;
+    const std::function<bool()>& stop;
+};
+
+// Returns the consistent point: where streaming starts (an end LSN).
+Result<Lsn> take_snapshot(const SnapshotParts& parts);
+
+}  // namespace cdc

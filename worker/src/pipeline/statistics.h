@@ -1,0 +1,38 @@
+// Statistics: what a pipeline has done so far, for the progress line, the summary and (later) the metrics
+// endpoint. Owner: the pipeline, for its whole life, over reconnects. Thread: written by the pipeline's and
+// the sinks' threads, read by any; every counter is its own atomic, so a reader sees a moment's picture, not
+// a consistent one.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "pipeline/latency.h"
+
+namespace cdc {
+
+enum class Phase { connecting, snapshot, streaming, waiting, stopped };
+
+struct SinkStatistics {
+    std::string name;
+    LatencyHistogram latency;  // commit to durable, µs
+    std::atomic<std::uint64_t> durable_lsn{0};
+};
+
+struct Statistics {
+    std::atomic<Phase> phase{Phase::connecting};
+    std::atomic<std::int64_t> snapshot_rows{0};
+    std::atomic<std::int64_t> snapshot_rows_expected{0};  // the planner's estimate
+    std::atomic<std::int64_t> events{0};                  // streamed, without b and e
+    std::atomic<std::int64_t> transactions{0};
+    std::atomic<std::int64_t> bytes{0};           // of envelopes, snapshot and stream
+    std::atomic<std::int64_t> held_bytes{0};      // of the memory limit, read and not yet durable
+    std::atomic<std::uint64_t> received_lsn{0};   // the least position after all that was received
+    std::atomic<std::uint64_t> confirmed_lsn{0};  // last sent as flushed
+    std::vector<std::unique_ptr<SinkStatistics>> sinks;
+};
+
+}  // namespace cdc

@@ -1,0 +1,142 @@
+#include "pipeline/stream_loop.h"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <array>
+#include <variant>
+
+#include "base/log.h"
+
+namespace cdc {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+// How many messages are read before feedback, failures and the stop signal are looked at again.
+constexpr int kMessagesPerTurn = 64;
+// A server that says nothing for this long is asked to answer: it proves that the connection stands, and
+// moves the position on a server whose every change is filtered out (it sends keepalives only to clients that
+// are silent).
+constexpr auto kSilence = 10s;
+
+}  // namespace
+
+StreamLoop::StreamLoop(const Parts& parts, Lsn start_lsn)
+    : parts_(parts),
+      builder_(parts.budget),
+      received_(start_lsn),
+      next_feedback_(Clock::now()),
+      last_received_(Clock::now()) {}
+
+Status StreamLoop::run() {
+    while (true) {
+        parts_.sinks.changed().clear();
+        parts_.room.clear();
+        if (std::optional<Status> failed = parts_.sinks.failure()) return *failed;
+        if (parts_.stop.requested() && may_finish()) return finish();
+        CDC_RETURN_IF_ERROR(read_available());
+        CDC_RETURN_IF_ERROR(send_feedback_if_due());
+        if (!more_) wait(std::min(next_feedback_, stop_deadline_));
+    }
+}
+
+Status StreamLoop::read_available() {
+    for (int i = 0; i < kMessagesPerTurn; ++i) {
+        more_ = parts_.budget.has_room();
+        if (!more_) return {};
+        Result<std::optional<source::StreamMessage>> message = parts_.stream.read();
+        if (!message.ok()) return message.status();
+        more_ = message->has_value();
+        if (!more_) return {};
+        last_received_ = Clock::now();
+        if (const auto* data = std::get_if<source::XLogData>(&**message)) {
+            CDC_RETURN_IF_ERROR(take(*data));
+        } else {
+            take(std::get<source::Keepalive>(**message));
+        }
+        // While stopping, nothing new is begun.
+        if (parts_.stop.requested() && !builder_.in_transaction()) return {};
+    }
+    return {};
+}
+
+Status StreamLoop::take(const source::XLogData& data) {
+    const Result<SlicePtr> slice = builder_.stream_slice(data.payload);
+    if (!slice.ok()) return slice.status();
+    const Slice& taken = **slice;
+    Statistics& statistics = parts_.statistics;
+    const auto marks = static_cast<std::int64_t>(taken.first) + static_cast<std::int64_t>(taken.last);
+    statistics.events += static_cast<std::int64_t>(taken.events.size()) - marks;
+    statistics.bytes += static_cast<std::int64_t>(taken.bytes.size());
+    if (taken.last) {
+        statistics.transactions += 1;
+        received_ = std::max(received_, taken.end_lsn);
+        statistics.received_lsn.store(received_.value, std::memory_order_relaxed);
+    }
+    parts_.sinks.write(*slice);
+    return {};
+}
+
+void StreamLoop::take(const source::Keepalive& keepalive) {
+    reply_requested_ = reply_requested_ || keepalive.reply_requested;
+    if (builder_.in_transaction()) return;
+    received_ = std::max(received_, keepalive.wal_end);
+    parts_.statistics.received_lsn.store(received_.value, std::memory_order_relaxed);
+    parts_.sinks.advance(received_);
+}
+
+Status StreamLoop::send_feedback_if_due() {
+    if (!reply_requested_ && Clock::now() < next_feedback_) return {};
+    return send_feedback();
+}
+
+Status StreamLoop::send_feedback() {
+    const Lsn durable = parts_.sinks.durable_lsn();
+    const bool silent = Clock::now() - last_received_ > kSilence;
+    CDC_RETURN_IF_ERROR(parts_.stream.send_feedback(std::max(received_, durable), durable, silent));
+    parts_.statistics.confirmed_lsn.store(durable.value, std::memory_order_relaxed);
+    parts_.statistics.held_bytes.store(static_cast<std::int64_t>(parts_.budget.held()),
+                                       std::memory_order_relaxed);
+    reply_requested_ = false;
+    next_feedback_ = Clock::now() + parts_.config.source.feedback_interval;
+    return {};
+}
+
+// The open transaction is given half of the time to end; it is abandoned then (the slot sends it again).
+bool StreamLoop::may_finish() {
+    if (!builder_.in_transaction()) return true;
+    if (stop_deadline_ == Clock::time_point::max()) {
+        stop_deadline_ = Clock::now() + parts_.config.shutdown_timeout / 2;
+        log_info("pipeline {}: stopping after the open transaction", parts_.config.name);
+    }
+    return Clock::now() >= stop_deadline_;
+}
+
+Status StreamLoop::finish() {
+    const Clock::time_point deadline = Clock::now() + parts_.config.shutdown_timeout / 2;
+    parts_.sinks.begin_flush(parts_.config.shutdown_timeout / 2);
+    while (!parts_.sinks.flushed() && Clock::now() < deadline) {
+        CDC_RETURN_IF_ERROR(send_feedback_if_due());
+        ::poll(nullptr, 0, 5);
+    }
+    if (const Status flushed = parts_.sinks.flush_status(); !flushed.ok()) {
+        log_warning("pipeline {}: stopped before everything was durable, it will be sent again: {}",
+                    parts_.config.name, flushed.to_string());
+    }
+    CDC_RETURN_IF_ERROR(send_feedback());
+    return parts_.stream.finish();
+}
+
+void StreamLoop::wait(Clock::time_point until) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now()).count();
+    // A stop signal stays readable: it is waited for only until it has been seen.
+    const int stop_fd = parts_.stop.requested() ? -1 : parts_.stop.fd();
+    const int stream_fd = parts_.budget.has_room() ? parts_.stream.fd() : -1;
+    std::array<pollfd, 4> fds = {pollfd{stream_fd, POLLIN, 0}, pollfd{parts_.sinks.changed().fd(), POLLIN, 0},
+                                 pollfd{parts_.room.fd(), POLLIN, 0}, pollfd{stop_fd, POLLIN, 0}};
+    ::poll(fds.data(), fds.size(), static_cast<int>(std::clamp<std::int64_t>(left, 0, 60000)));
+}
+
+}  // namespace cdc

@@ -1,0 +1,69 @@
+// StreamLoop: reads the replication stream into the sinks and tells the server how far they are.
+//
+// Two clocks that never wait for each other: reading goes on while the byte budget has room; feedback goes
+// out at its interval whatever the sinks do, so a slow sink stops the reading (TCP pushes back on the server)
+// and never the feedback (wal_sender_timeout). What is acknowledged is the least durable LSN of the sinks, an
+// end LSN; on an idle source the server's keepalives move it (SinkGroup::advance), but only while no
+// transaction is open.
+//
+// Owner and thread: the pipeline's. Failure: whatever the stream or a sink reports.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/byte_budget.h"
+#include "base/event_fd.h"
+#include "base/status.h"
+#include "config/config.h"
+#include "pipeline/sink_group.h"
+#include "pipeline/slice_builder.h"
+#include "pipeline/statistics.h"
+#include "pipeline/stop_signal.h"
+#include "source/replication_stream.h"
+
+namespace cdc {
+
+class StreamLoop {
+  public:
+    // What one pipeline lends to the loop; all of it outlives it.
+    struct Parts {
+        const config::Pipeline& config;
+        source::ReplicationStream& stream;
+        SinkGroup& sinks;
+        ByteBudget& budget;
+        const EventFd& room;  // signalled by the budget
+        Statistics& statistics;
+        const StopSignal& stop;
+    };
+    explicit StreamLoop(const Parts& parts, Lsn start_lsn);
+
+    // Until the stop signal (ok: the open transaction was finished or abandoned, the sinks flushed, the
+    // position confirmed) or a failure.
+    Status run();
+
+  private:
+    using Clock = std::chrono::steady_clock;
+
+    Status read_available();
+    Status take(const source::XLogData& data);
+    void take(const source::Keepalive& keepalive);
+    Status send_feedback_if_due();
+    Status send_feedback();
+    bool may_finish();
+    Status finish();
+    void wait(Clock::time_point until);
+
+    const Parts parts_;
+    SliceBuilder builder_;
+    Lsn received_;                  // an end LSN or a keepalive's position: all before it has been received
+    bool more_ = false;             // the stream may hold more that needs no waiting
+    bool reply_requested_ = false;  // by the server
+    Clock::time_point next_feedback_;
+    Clock::time_point last_received_;
+    Clock::time_point stop_deadline_ = Clock::time_point::max();
+};
+
+}  // namespace cdc

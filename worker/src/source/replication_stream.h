@@ -88,6 +88,7 @@ class ReplicationStream {
     SourceIdentity identity_;
     Lsn server_flush_lsn_;
     std::string slot_;
+    bool streaming_ = false;
     // Since when libpq holds bytes that the socket would not take.
     std::optional<std::chrono::steady_clock::time_point> unsent_since_;
 };

@@ -21,9 +21,11 @@ Result<pq::Connection> open_source_connection(const std::string& dsn, const std:
                                               pq::Mode mode);
 
 // Runs one statement without parameters while asking `stop`; a stopped statement is cancelled at the server.
-// on_wait is called about every `wait_step_ms` while the statement runs (to say what it waits for).
+// on_wait is called about every `wait_step_ms` while the statement runs (to say what it waits for);
+// on_refusal makes the Status of a statement that the server refuses (default: Connection::error).
 inline constexpr int wait_step_ms = 250;
 Result<pq::Rows> query_interruptible(pq::Connection& connection, const std::string& sql,
-                                     const StopCheck& stop, const std::function<void()>& on_wait = {});
+                                     const StopCheck& stop, const std::function<void()>& on_wait = {},
+                                     const std::function<Status(const PGresult*)>& on_refusal = {});
 
 }  // namespace cdc::source

@@ -1,0 +1,222 @@
+#include "source/slot.h"
+
+#include <charconv>
+#include <chrono>
+#include <random>
+
+#include "base/log.h"
+#include "source/slot_errors.h"
+
+namespace cdc::source {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+std::string quoted_slot(const std::string& slot) {
+    // Names of slots are [a-z0-9_] (ReplicationSlotValidateName; config checks it): nothing to escape.
+    return '"' + slot + '"';
+}
+
+int number(std::string_view text) {
+    int value = 0;
+    std::from_chars(text.data(), text.data() + text.size(), value);
+    return value;
+}
+
+// Says whom a slot under creation waits for: it can't be consistent before every transaction that was running
+// has ended (snapbuild.c, SnapBuildWaitSnapshot), which may be hours.
+class WaitReporter {
+  public:
+    WaitReporter(std::string dsn, std::string application_name, std::string slot, int walsender_pid)
+        : dsn_(std::move(dsn)),
+          application_name_(std::move(application_name)),
+          slot_(std::move(slot)),
+          walsender_pid_(walsender_pid) {}
+
+    void operator()() {
+        constexpr auto pause = std::chrono::seconds(5);
+        const auto now = Clock::now();
+        if (now < next_) return;
+        next_ = now + pause;
+        if (!connect()) return;
+        auto rows = connection_->query(sql());
+        if (!rows.ok()) {
+            connection_.reset();
+            return;
+        }
+        for (int row = 0; row < rows->count(); ++row) {
+            log_info("slot \"{}\" is being created; it waits for {}", slot_, rows->text(row, 0));
+        }
+    }
+
+  private:
+    bool connect() {
+        if (connection_) return true;
+        auto opened = open_source_connection(dsn_, application_name_, pq::Mode::sql);
+        if (!opened.ok()) return false;  // only the report is lost
+        connection_.emplace(std::move(*opened));
+        return true;
+    }
+
+    std::string sql() const {
+        const std::string pid = std::to_string(walsender_pid_);
+        // A prepared transaction has pid 0 here.
+        return "SELECT CASE WHEN b.pid = 0 THEN 'the prepared transaction ' || "
+               "coalesce((SELECT quote_literal(p.gid) || ' (since ' || p.prepared || ')' FROM pg_locks l "
+               "JOIN "
+               "pg_prepared_xacts p ON p.transaction = l.transactionid WHERE l.pid = " +
+               pid +
+               " AND NOT l.granted LIMIT 1), '') ELSE 'the transaction of process ' || b.pid || "
+               "coalesce(format(' (role %s, database %s, %s, open for %s s, last query began %s)', "
+               "a.usename, "
+               "a.datname, a.state, extract(epoch FROM clock_timestamp() - a.xact_start)::bigint, "
+               "a.query_start), '') END FROM unnest(pg_blocking_pids(" +
+               pid + ")) AS b(pid) LEFT JOIN pg_stat_activity a ON a.pid = b.pid";
+    }
+
+    const std::string dsn_, application_name_, slot_;
+    const int walsender_pid_;
+    Clock::time_point next_ = Clock::now() + std::chrono::seconds(2);
+    std::optional<pq::Connection> connection_;
+};
+
+enum class Snapshot { exported, none };
+
+std::string create_command(const std::string& slot, bool temporary, Snapshot snapshot, int server_version) {
+    std::string command = "CREATE_REPLICATION_SLOT " + quoted_slot(slot);
+    if (temporary) command += " TEMPORARY";
+    command += std::string(" LOGICAL \"") + plugin_name + '"';
+    const bool exported = snapshot == Snapshot::exported;
+    if (server_version >= 150000)
+        return command + (exported ? " (SNAPSHOT 'export')" : " (SNAPSHOT 'nothing')");
+    return command + (exported ? " EXPORT_SNAPSHOT" : " NOEXPORT_SNAPSHOT");
+}
+
+struct CreatedSlot {
+    Lsn consistent_point;
+    std::string snapshot_name;  // empty where none was exported
+};
+
+Result<CreatedSlot> run_create(pq::Connection& replication, const std::string& dsn,
+                               const std::string& application_name, const std::string& slot, bool temporary,
+                               Snapshot snapshot, const StopCheck& stop) {
+    WaitReporter reporter(dsn, application_name, slot, PQbackendPID(replication.native()));
+    auto answer = query_interruptible(
+        replication, create_command(slot, temporary, snapshot, replication.server_version()), stop,
+        [&reporter] { reporter(); },
+        [&](const PGresult* refusal) {
+            return slot_error(replication, refusal, "creating replication slot \"" + slot + "\"", slot);
+        });
+    CDC_RETURN_IF_ERROR(answer.status());
+    if (answer->count() != 1) return Status::fatal("CREATE_REPLICATION_SLOT: the server gave no position");
+    const auto point = Lsn::parse(answer->text(0, 1));
+    if (!point) return Status::fatal("CREATE_REPLICATION_SLOT: the position is not an LSN");
+    return CreatedSlot{*point, std::string(answer->text(0, 2))};
+}
+
+std::string random_suffix() {
+    std::random_device random;
+    char digits[9];
+    std::snprintf(digits, sizeof(digits), "%08x", static_cast<unsigned>(random()));
+    return digits;
+}
+
+}  // namespace
+
+std::string temporary_slot_name(const std::string& slot, const std::string& suffix) {
+    constexpr std::size_t longest = 63;
+    const std::string ending = "_snapshot_" + suffix;
+    return slot.substr(0, longest - std::min(longest, ending.size())) + ending;
+}
+
+Result<std::optional<SlotState>> slot_state(pq::Connection& sql, const std::string& slot) {
+    auto name = sql.quote_literal(slot);
+    CDC_RETURN_IF_ERROR(name.status());
+    // Through jsonb, because the columns differ by version: two_phase is of 14, conflicting of 16 and
+    // invalidation_reason of 17. Without parameters: a walsender takes simple queries only.
+    auto rows = sql.query(
+        "SELECT slot_type, plugin, database, temporary, active, coalesce(active_pid, 0), restart_lsn, "
+        "confirmed_flush_lsn, coalesce(wal_status, ''), coalesce(s.j->>'invalidation_reason', CASE s.j->>"
+        "'conflicting' WHEN 'true' THEN 'conflict with recovery' END, ''), coalesce(s.j->>'two_phase', "
+        "'false') FROM (SELECT r.*, to_jsonb(r) AS j FROM pg_replication_slots r WHERE slot_name = " +
+        *name + ") s");
+    if (!rows.ok()) return rows.status().in("reading pg_replication_slots");
+    if (rows->count() == 0) return std::optional<SlotState>{};
+    if (rows->text(0, 0) != "logical") {
+        return Status::fatal("replication slot \"" + slot + "\" is a physical slot",
+                             "choose another slot name");
+    }
+    SlotState state;
+    state.name = slot;
+    state.plugin = rows->text(0, 1);
+    state.database = rows->text(0, 2);
+    state.temporary = rows->text(0, 3) == "t";
+    state.active = rows->text(0, 4) == "t";
+    state.active_pid = number(rows->text(0, 5));
+    state.restart_lsn = Lsn::parse(rows->text(0, 6)).value_or(Lsn{});
+    state.confirmed_flush_lsn = Lsn::parse(rows->text(0, 7)).value_or(Lsn{});
+    state.wal_status = rows->text(0, 8);
+    state.invalidation_reason = rows->text(0, 9);
+    state.two_phase = rows->text(0, 10) == "true";
+    return std::optional<SlotState>(std::move(state));
+}
+
+Result<Lsn> create_slot(const std::string& dsn, const std::string& application_name, const std::string& slot,
+                        const StopCheck& stop) {
+    auto replication = open_source_connection(dsn, application_name, pq::Mode::replication);
+    if (!replication.ok()) return replication.status().in("source");
+    auto created = run_create(*replication, dsn, application_name, slot, false, Snapshot::none, stop);
+    CDC_RETURN_IF_ERROR(created.status());
+    return created->consistent_point;
+}
+
+Result<SnapshotSlot> SnapshotSlot::create(const std::string& dsn, const std::string& application_name,
+                                          const std::string& slot, const StopCheck& stop) {
+    auto replication = open_source_connection(dsn, application_name, pq::Mode::replication);
+    if (!replication.ok()) return replication.status().in("source");
+    SnapshotSlot snapshot(std::move(*replication), dsn, application_name, slot);
+    snapshot.temporary_name_ = temporary_slot_name(slot, random_suffix());
+    auto created = run_create(snapshot.replication_, dsn, application_name, snapshot.temporary_name_, true,
+                              Snapshot::exported, stop);
+    CDC_RETURN_IF_ERROR(created.status());
+    snapshot.consistent_point_ = created->consistent_point;
+    snapshot.snapshot_name_ = created->snapshot_name;
+    return snapshot;
+}
+
+Status SnapshotSlot::alive() {
+    if (PQconsumeInput(replication_.native()) != 0 && PQstatus(replication_.native()) == CONNECTION_OK)
+        return {};
+    return replication_.error("the connection that holds the snapshot's slot");
+}
+
+Status SnapshotSlot::make_permanent() {
+    auto sql = open_source_connection(dsn_, application_name_, pq::Mode::sql);
+    if (!sql.ok()) return sql.status().in("source");
+    const std::string where = "making replication slot \"" + slot_ + "\" permanent";
+    auto rows = query_interruptible(
+        *sql,
+        "SELECT lsn FROM pg_copy_logical_replication_slot('" + temporary_name_ + "', '" + slot_ + "', false)",
+        {}, {}, [&](const PGresult* refusal) {
+            const char* state = PQresultErrorField(refusal, PG_DIAG_SQLSTATE);
+            const std::string_view sqlstate = state == nullptr ? "" : state;
+            const bool decide_anew = sqlstate == "42704" || sqlstate == "42710";  // gone, or there already
+            const Status status = slot_error(*sql, refusal, where, slot_);
+            return decide_anew ? Status::retry(sql->error(where, refusal).message()) : status;
+        });
+    CDC_RETURN_IF_ERROR(rows.status());
+    const auto copied = rows->count() == 1 ? Lsn::parse(rows->text(0, 0)) : std::nullopt;
+    if (copied != consistent_point_) {
+        return Status::fatal(where + ": it stands at " +
+                             (copied ? copied->to_string() : "an unknown position") +
+                             ", not at the snapshot's consistent point " + consistent_point_.to_string());
+    }
+    // A failure here is that of a connection whose end drops the temporary slot too.
+    if (const Status dropped = replication_.execute("DROP_REPLICATION_SLOT " + quoted_slot(temporary_name_));
+        !dropped.ok()) {
+        log_debug("temporary slot \"{}\": {}", temporary_name_, dropped.message());
+    }
+    return {};
+}
+
+}  // namespace cdc::source

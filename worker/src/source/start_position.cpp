@@ -1,0 +1,129 @@
+#include "source/start_position.h"
+
+#include <algorithm>
+
+#include "source/slot_errors.h"
+
+namespace cdc::source {
+namespace {
+
+const char* const begin_again =
+    "begin again: drop the slot and this pipeline's positions in its sinks, and let the worker take a "
+    "snapshot (docs/operations.md, \"Position errors\")";
+
+std::string sink_name(const SinkPosition& sink) {
+    return "sink " + sink.sink;
+}
+
+// A position means nothing on another system, after a failover, or for another slot.
+Status check_belongs(const SourceIdentity& server, const std::string& slot, const SinkPosition& sink) {
+    const SinkPosition::Stored& stored = *sink.stored;
+    if (stored.system_identifier != server.system_identifier) {
+        return Status::fatal(sink_name(sink) + ": its position " + stored.end_lsn.to_string() +
+                                 " is of the system " + stored.system_identifier + ", but the source is " +
+                                 server.system_identifier,
+                             std::string("check the dsn; for a new server: ") + begin_again);
+    }
+    if (stored.timeline != server.timeline) {
+        return Status::fatal(
+            sink_name(sink) + ": its position " + stored.end_lsn.to_string() + " is of timeline " +
+                std::to_string(stored.timeline) + ", but the source is on timeline " +
+                std::to_string(server.timeline) + ": a standby has been promoted",
+            std::string("commits after the promotion point may differ from those delivered; ") + begin_again);
+    }
+    if (stored.slot != slot) {
+        return Status::fatal(
+            sink_name(sink) + ": its position is of the slot \"" + stored.slot + "\", not \"" + slot + "\"",
+            "give the slot its name back, or another projection name to this pipeline");
+    }
+    return {};
+}
+
+// The slot is not there: nothing may ever have been streamed from it.
+Result<StartPlan> plan_without_slot(const std::string& slot, config::SnapshotMode mode,
+                                    const std::vector<SinkPosition>& sinks) {
+    for (const SinkPosition& sink : sinks) {
+        if (!sink.stored || !sink.stored->streaming) continue;
+        return Status::fatal(
+            "replication slot \"" + slot + "\" does not exist, but " + sink_name(sink) +
+                " has streamed from it up to " + sink.stored->end_lsn.to_string(),
+            std::string("what was committed since then can't be had from the source; ") + begin_again);
+    }
+    const bool snapshot = mode == config::SnapshotMode::initial;
+    return StartPlan{snapshot ? StartAction::snapshot : StartAction::create_slot, Lsn{}};
+}
+
+Status check_range(const SinkPosition& sink, Lsn confirmed, Lsn server_flush) {
+    const Lsn stored = sink.stored->end_lsn;
+    if (stored < confirmed) {
+        return Status::fatal(
+            sink_name(sink) + ": its position " + stored.to_string() +
+                " is before the slot's confirmed_flush_lsn " + confirmed.to_string() +
+                ": the commits between are gone from the slot",
+            std::string("the slot was moved or made anew, or the sink went back; ") + begin_again);
+    }
+    if (stored > server_flush) {
+        return Status::fatal(
+            sink_name(sink) + ": its position " + stored.to_string() +
+                " is beyond the end of the server's WAL " + server_flush.to_string() +
+                ": streaming from there would lose every commit up to it",
+            std::string("the server lost WAL (a restored backup, a promoted standby) or is another one; ") +
+                begin_again);
+    }
+    return {};
+}
+
+// A sink that keeps its position but has not begun to stream, before a slot that stands: it must have just
+// read the snapshot at which the slot begins.
+Status check_not_begun(const SinkPosition& sink, const SlotState& slot, config::SnapshotMode mode) {
+    if (!sink.stored && mode == config::SnapshotMode::never) return {};
+    const std::string drop = "SELECT pg_drop_replication_slot('" + slot.name + "')";
+    if (!sink.stored) {
+        return Status::fatal(
+            sink_name(sink) + ": it has no position and so has not had the snapshot, but the slot \"" +
+                slot.name + "\" exists already",
+            "to have the tables' present rows too, drop the slot and the worker makes it together with a "
+            "snapshot: " +
+                drop + "; to begin at the slot's position: snapshot: never");
+    }
+    if (sink.stored->end_lsn != slot.confirmed_flush_lsn) {
+        return Status::fatal(sink_name(sink) + ": its snapshot is of " + sink.stored->end_lsn.to_string() +
+                                 ", but the slot \"" + slot.name + "\" stands at " +
+                                 slot.confirmed_flush_lsn.to_string(),
+                             "drop the slot, and the worker takes the snapshot again: " + drop);
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<StartPlan> plan_start(const SourceIdentity& server, Lsn server_flush_lsn, const std::string& slot_name,
+                             const std::optional<SlotState>& slot, config::SnapshotMode mode,
+                             const std::vector<SinkPosition>& sinks) {
+    for (const SinkPosition& sink : sinks) {
+        if (sink.stored && sink.stored->streaming) {
+            CDC_RETURN_IF_ERROR(check_belongs(server, slot_name, sink));
+        }
+    }
+    if (!slot) return plan_without_slot(slot_name, mode, sinks);
+    CDC_RETURN_IF_ERROR(check_usable(slot_name, slot, server.database));
+    if (!slot->confirmed_flush_lsn) {
+        return Status::retry("replication slot \"" + slot_name + "\" is still being created");
+    }
+    // The least position of all: a sink that is further skips what it has (pipeline).
+    std::optional<Lsn> start;
+    for (const SinkPosition& sink : sinks) {
+        Lsn position = slot->confirmed_flush_lsn;
+        if (sink.keeps_position && sink.stored && sink.stored->streaming) {
+            CDC_RETURN_IF_ERROR(check_range(sink, slot->confirmed_flush_lsn, server_flush_lsn));
+            position = sink.stored->end_lsn;
+        } else if (sink.keeps_position) {
+            if (sink.stored) CDC_RETURN_IF_ERROR(check_belongs(server, slot_name, sink));
+            CDC_RETURN_IF_ERROR(check_not_begun(sink, *slot, mode));
+        }
+        start = start ? std::min(*start, position) : position;
+    }
+    return StartPlan{StartAction::stream, start.value_or(slot->confirmed_flush_lsn)};
+}
+
+}  // namespace cdc::source

@@ -131,7 +131,7 @@ bool SinkRunner::stopping() const {
 
 bool SinkRunner::idle() const {
     const std::lock_guard lock(mutex_);
-    return queue_.empty() && !stopping_;
+    return queue_.empty() && advance_to_ <= advanced_ && !stopping_;
 }
 
 // What was queued and not handed on: it is not durable, so the slot sends it again.

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "envelope/event_body.h"
+#include "envelope/table_definition.h"
 
 namespace cdc {
 namespace {
@@ -114,19 +115,19 @@ TEST(Timestamp, MicrosecondsSinceTheEpoch) {
 
 TEST(TableDefinitionReader, ReadsADefinitionAndRefusesAnythingElse) {
     const Result<TableDefinition> definition = parse_table_definition(
-        R"({"columns":[{"name":"id","type":"integer","nullable":false,"position":1},)"
-        R"({"name":"price","type":"numeric(10,2)","nullable":true,"position":2}],"key":["id"],)"
-        R"("replica_identity":"default","fingerprint":"sha256:ab"})");
-ASSERT_TRUE(definition.ok()) << definition.status().to_string();
-ASSERT_EQ(definition->columns.size(), 2u);
-EXPECT_EQ(definition->columns[1].type, "numeric(10,2)");
-EXPECT_FALSE(definition->columns[0].nullable);
-EXPECT_EQ(definition->key, std::vector<std::string>{"id"});
-const std::string deep = std::string(200000, '[');
-for (const std::string& bad :
-     {std::string("[]"), std::string("{"), std::string(R"({"columns":[1]})"), deep}) {
-    EXPECT_FALSE(parse_table_definition(bad).ok());
-}
+        R"-({"columns":[{"name":"id","type":"integer","nullable":false,"position":1},)-"
+        R"-({"name":"price","type":"numeric(10,2)","nullable":true,"position":2}],"key":["id"],)-"
+        R"-("replica_identity":"default","fingerprint":"sha256:ab"})-");
+    ASSERT_TRUE(definition.ok()) << definition.status().to_string();
+    ASSERT_EQ(definition->columns.size(), 2u);
+    EXPECT_EQ(definition->columns[1].type, "numeric(10,2)");
+    EXPECT_FALSE(definition->columns[0].nullable);
+    EXPECT_EQ(definition->key, std::vector<std::string>{"id"});
+    const std::string deep(200000, '[');
+    for (const std::string& bad :
+         {std::string("[]"), std::string("{"), std::string(R"({"columns":[1]})"), deep}) {
+        EXPECT_FALSE(parse_table_definition(bad).ok());
+    }
 }
 
 }  // namespace

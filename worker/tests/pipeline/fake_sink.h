@@ -29,6 +29,7 @@ class FakeSink : public Sink {
     }
     Status write(const SlicePtr& slice) override {
         std::unique_lock lock(mutex_);
+        busy = true;
         released_.wait(lock, [this] { return !blocked_; });
         if (!next_.ok()) return next_;
         slices_.push_back(slice);
@@ -80,6 +81,7 @@ class FakeSink : public Sink {
         return advances_;
     }
 
+    std::atomic<bool> busy{false};  // has been in write
     std::atomic<bool> closed{false};
 
   private:

@@ -89,6 +89,7 @@ TEST_F(SinkRunnerTest, AFailureStopsTheRunnerIsKeptAndNamesTheSink) {
 TEST_F(SinkRunnerTest, StopGivesUpOnABusySinkAfterItsTime) {
     sink.block(true);
     runner.write(transaction(0x20, 0x30));
+    ASSERT_TRUE(eventually([&] { return sink.busy.load(); }));
     EXPECT_FALSE(runner.stop(20ms));
     sink.block(false);
     EXPECT_TRUE(runner.stop(2s));

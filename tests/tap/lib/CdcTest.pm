@@ -104,21 +104,19 @@ sub wait_caught_up
 		  . " AND confirmed_flush_lsn >= '$end'");
 }
 
-# One passed or failed test: the table's live rows in the projection are the source's, value by value. $target is the
-# projection's name of the table where it differs.
+# One passed or failed test: the table's live rows in the projection are the source's, value by value. The projection is
+# in $target where it is not in the source's own cluster.
 sub same_rows
 {
 	my ($node, $table, $target) = @_;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	$target //= $table;
 	my $columns = one_value($node, $source,
 		"SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute"
 		  . " WHERE attrelid = '$table'::regclass AND attnum > 0 AND NOT attisdropped");
 	my ($here, $there) = map {
-		my ($database, $relation, $where) = @$_;
-		$node->safe_psql($database,
-			"SET extra_float_digits = 3; SELECT $columns FROM $relation $where ORDER BY ($columns)::text COLLATE \"C\"");
-	} ([ $source, $table, '' ], [ $projection, $target, 'WHERE NOT _deleted' ]);
+		my ($server, $database, $where) = @$_;
+		$server->safe_psql($database, "SELECT $columns FROM $table $where ORDER BY ROW($columns)::text COLLATE \"C\"");
+	} ([ $node, $source, '' ], [ $target // $node, $projection, 'WHERE NOT _deleted' ]);
 	my $rows = () = $here =~ /\n/g;
 	$rows += 1 if length $here;
 	return pass("projection of $table equals the source ($rows rows)") if $here eq $there;

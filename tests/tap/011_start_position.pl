@@ -1,0 +1,63 @@
+# The start position is checked, not assumed: between a projection and a slot that do not fit together the worker says
+# what is wrong, exits with 1 and changes nothing.
+use strict;
+use warnings;
+use lib 'lib';
+use CdcTest;
+use Test::More;
+
+my $node = source_cluster();
+$node->safe_psql('shop', 'CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)');
+my $worker = CdcTest::Worker->new(
+	name  => 'start',
+	dsn   => dsn($node, 'shop'),
+	sinks => [ postgres_sink($node) ])->start;
+ok(wait_slot_active($node, 'start'), 'streaming') or diag($worker->log);
+$node->safe_psql('shop', 'INSERT INTO t VALUES (2)');
+ok(wait_caught_up($node, 'start'), 'caught up');
+is($worker->stop, 0, 'a clean stop');
+my $stored    = one_value($node, 'projection', 'SELECT end_lsn FROM projection_position');
+my $confirmed = one_value($node, 'shop', 'SELECT confirmed_flush_lsn FROM pg_replication_slots');
+
+sub refuses
+{
+	my ($name, $pattern) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	$worker->start;
+	is($worker->wait_exit(15), 1, "$name: refused");
+	like($worker->log, $pattern, "$name: said so") or diag($worker->log);
+	$worker->kill9 if $worker->pid;
+	is(one_value($node, 'projection', 'SELECT count(*) FROM t'), 2, "$name: the projection is as it was");
+	return;
+}
+
+sub set_position { return $node->safe_psql('projection', "UPDATE projection_position SET $_[0]") }
+
+set_position("end_lsn = '$stored'::pg_lsn + 1000000000");
+refuses('a position beyond the server\'s WAL', qr/(ahead|beyond|behind).*\n?.*/i);
+is(one_value($node, 'shop', 'SELECT confirmed_flush_lsn FROM pg_replication_slots'), $confirmed, 'the slot is as it was');
+set_position("end_lsn = '$confirmed'::pg_lsn - 1000");
+refuses('a slot that has moved past the projection', qr/confirmed_flush_lsn|confirmed/);
+set_position("end_lsn = '$stored', system_identifier = '4711'");
+refuses('a projection of another system', qr/4711/);
+my $system = one_value($node, 'shop', 'SELECT system_identifier FROM pg_control_system()');
+set_position("system_identifier = '$system', timeline = 9");
+refuses('a projection of another timeline', qr/timeline/);
+set_position('timeline = 1');
+
+$worker->start;
+ok(wait_slot_active($node, 'start'), 'with the right one it starts') or diag($worker->log);
+$node->safe_psql('shop', 'INSERT INTO t VALUES (3)');
+ok(wait_caught_up($node, 'start'), 'and goes on');
+same_rows($node, 't');
+is($worker->stop, 0, 'a clean stop');
+$node->safe_psql('shop', 'DELETE FROM t WHERE id = 3');
+$node->safe_psql('projection', 'DELETE FROM t WHERE id = 3');
+
+# The slot is gone, or made anew: changes are missing, and no new snapshot is taken unasked.
+$node->safe_psql('shop', "SELECT pg_drop_replication_slot('start')");
+refuses('a slot that is gone', qr/slot "start"/);
+is(one_value($node, 'shop', 'SELECT count(*) FROM pg_replication_slots'), 0, 'no slot is made unasked');
+$node->safe_psql('shop', "SELECT pg_create_logical_replication_slot('start', 'cdc_envelope')");
+refuses('a slot that was made anew', qr/confirmed_flush_lsn|confirmed/);
+done_testing();

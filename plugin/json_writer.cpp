@@ -1,0 +1,305 @@
+#include "json_writer.h"
+
+#include "text_encoding.h"
+
+namespace cdc {
+
+namespace {
+
+constexpr char kHexLower[] = "0123456789abcdef";
+constexpr char kHexUpper[] = "0123456789ABCDEF";
+
+constexpr uint64 kOnes = UINT64CONST(0x0101010101010101);
+constexpr uint64 kHighBits = kOnes * 0x80;
+
+// Each test sets at least the high bit of the lowest byte that matches, and none if none matches.
+inline uint64 zero_bytes(uint64 w) {
+    return (w - kOnes) & ~w & kHighBits;
+}
+inline uint64 control_bytes(uint64 w) {
+    return (w - kOnes * 0x20) & ~w & kHighBits;
+}
+inline uint64 escaped_bytes(uint64 w) {
+    return control_bytes(w) | zero_bytes(w ^ kOnes * '"') | zero_bytes(w ^ kOnes * '\\');
+}
+
+inline bool is_escaped(unsigned char c) {
+    return c < 0x20 || c == '"' || c == '\\';
+}
+
+// First byte that can't be copied: one to escape or, with stop_at_non_ascii, one >= 0x80.
+template <bool stop_at_non_ascii>
+const char* end_of_plain(const char* s, const char* end) {
+    while (end - s >= 8) {
+        uint64 word;
+        memcpy(&word, s, sizeof(word));
+        if (escaped_bytes(word) | (stop_at_non_ascii ? word & kHighBits : 0)) break;
+        s += 8;
+    }
+    while (s < end) {
+        const auto c = static_cast<unsigned char>(*s);
+        if (is_escaped(c) || (stop_at_non_ascii && c >= 0x80)) break;
+        ++s;
+    }
+    return s;
+}
+
+void append_escape(StringInfo out, unsigned char c) {
+    switch (c) {
+        case '"':
+            append_raw(out, "\\\"");
+            return;
+        case '\\':
+            append_raw(out, "\\\\");
+            return;
+        case '\b':
+            append_raw(out, "\\b");
+            return;
+        case '\f':
+            append_raw(out, "\\f");
+            return;
+        case '\n':
+            append_raw(out, "\\n");
+            return;
+        case '\r':
+            append_raw(out, "\\r");
+            return;
+        case '\t':
+            append_raw(out, "\\t");
+            return;
+        default: {
+            const char text[] = {'\\', 'u', '0', '0', kHexLower[c >> 4], kHexLower[c & 15]};
+            append_raw(out, text, sizeof(text));
+        }
+    }
+}
+
+// A byte that stands for no character: \\xhh, the text \xhh.
+void append_invalid_byte(StringInfo out, unsigned char c) {
+    const char text[] = {'\\', '\\', 'x', kHexLower[c >> 4], kHexLower[c & 15]};
+    append_raw(out, text, sizeof(text));
+}
+
+void append_utf16_unit(StringInfo out, unsigned unit) {
+    const char text[] = {'\\',
+                         'u',
+                         kHexLower[unit >> 12],
+                         kHexLower[unit >> 8 & 15],
+                         kHexLower[unit >> 4 & 15],
+                         kHexLower[unit & 15]};
+    append_raw(out, text, sizeof(text));
+}
+
+// UTF-8 without ASCII as \uXXXX, above U+FFFF as a surrogate pair.
+void append_unicode_escapes(StringInfo out, const char* utf8, int len) {
+    const auto* s = reinterpret_cast<const unsigned char*>(utf8);
+    for (const auto* end = s + len; s < end; s += pg_utf_mblen(s)) {
+        const pg_wchar c = utf8_to_unicode(s);
+        if (c < 0x10000) {
+            append_utf16_unit(out, c);
+        } else {
+            append_utf16_unit(out, 0xD800 + ((c - 0x10000) >> 10));
+            append_utf16_unit(out, 0xDC00 + ((c - 0x10000) & 0x3FF));
+        }
+    }
+}
+
+inline unsigned hex_digit(char c) {
+    return static_cast<unsigned>(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
+}
+
+inline pg_wchar hex4(const char* s) {
+    return hex_digit(s[0]) << 12 | hex_digit(s[1]) << 8 | hex_digit(s[2]) << 4 | hex_digit(s[3]);
+}
+
+constexpr pg_wchar kReplacementCharacter = 0xFFFD;
+
+inline bool is_surrogate(pg_wchar c) {
+    return c >= 0xD800 && c < 0xE000;
+}
+
+// A json column may hold surrogates without a partner ("\ud800"): they have no UTF-8.
+inline pg_wchar join_surrogates(pg_wchar high, pg_wchar low) {
+    if (high >= 0xDC00 || low < 0xDC00 || low >= 0xE000) return kReplacementCharacter;
+    return 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00);
+}
+
+inline char short_escape(char c) {
+    switch (c) {
+        case 'b':
+            return '\b';
+        case 'f':
+            return '\f';
+        case 'n':
+            return '\n';
+        case 'r':
+            return '\r';
+        case 't':
+            return '\t';
+        default:
+            return c;  // " and \ stand for themselves
+    }
+}
+
+inline bool is_unreserved(unsigned char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_' || c == '~';
+}
+
+}  // namespace
+
+void append_uint64(StringInfo out, uint64 value) {
+    char digits[20];
+    char* first = digits + sizeof(digits);
+    do {
+        *--first = static_cast<char>('0' + value % 10);
+        value /= 10;
+    } while (value != 0);
+    append_raw(out, first, static_cast<size_t>(digits + sizeof(digits) - first));
+}
+
+void append_int64(StringInfo out, int64 value) {
+    const auto magnitude = static_cast<uint64>(value);
+    if (value < 0) appendStringInfoChar(out, '-');
+    append_uint64(out, value < 0 ? 0 - magnitude : magnitude);
+}
+
+void append_hex(StringInfo out, const void* bytes, size_t len) {
+    enlargeStringInfo(out, static_cast<int>(len * 2));
+    const auto* in = static_cast<const unsigned char*>(bytes);
+    char* to = out->data + out->len;
+    for (size_t i = 0; i < len; ++i) {
+        *to++ = kHexLower[in[i] >> 4];
+        *to++ = kHexLower[in[i] & 15];
+    }
+    *to = '\0';
+    out->len += static_cast<int>(len * 2);
+}
+
+const char* end_of_non_ascii(const char* s, const char* end) {
+    while (s < end && static_cast<unsigned char>(*s) >= 0x80) {
+        ++s;
+    }
+    return s;
+}
+
+bool json_append_non_ascii_within(StringInfo out, const char* s, size_t len, int limit) {
+    const char* end = s + len;
+    while (s < end && out->len <= limit) {
+        const auto left = static_cast<size_t>(end - s);
+        size_t taken;
+        if (database_is_utf8()) {
+            taken = valid_utf8_prefix(s, left);
+            if (!has_room(out, taken, limit)) return false;
+            append_raw(out, s, taken);
+        } else {
+            Utf8Piece piece;
+            convert_prefix(s, left, &piece);
+            append_unicode_escapes(out, piece.utf8, piece.utf8_bytes);
+            taken = static_cast<size_t>(piece.source_bytes);
+        }
+        if (taken == 0) {
+            append_invalid_byte(out, static_cast<unsigned char>(*s));
+            taken = 1;
+        }
+        s += taken;
+    }
+    return out->len <= limit;
+}
+
+bool json_append_string_within(StringInfo out, const char* s, size_t len, int limit) {
+    const int start = out->len;
+    const char* end = s + len;
+    const char* plain = end_of_plain<true>(s, end);
+    // One check of all that is left costs less than one per run; where it fails, the runs are looked at
+    // singly.
+    const auto left = static_cast<size_t>(end - plain);
+    const bool copy_non_ascii = database_is_utf8() && plain < end &&
+                                static_cast<unsigned char>(*plain) >= 0x80 &&
+                                valid_utf8_prefix(plain, left) == left;
+    if (copy_non_ascii) plain = end_of_plain<false>(plain, end);
+    appendStringInfoChar(out, '"');
+    bool within = true;
+    for (;;) {
+        const auto run = static_cast<size_t>(plain - s);
+        within = within && has_room(out, run + 1, limit);
+        if (!within) break;
+        append_raw(out, s, run);
+        if (plain == end) break;
+        s = plain;
+        if (static_cast<unsigned char>(*s) < 0x80) {
+            append_escape(out, static_cast<unsigned char>(*s++));
+        } else {
+            const char* run_end = end_of_non_ascii(s, end);
+            within = json_append_non_ascii_within(out, s, static_cast<size_t>(run_end - s), limit);
+            s = run_end;
+        }
+        plain = copy_non_ascii ? end_of_plain<false>(s, end) : end_of_plain<true>(s, end);
+    }
+    if (within) {
+        appendStringInfoChar(out, '"');
+    } else {
+        truncate_text(out, start);
+    }
+    return within;
+}
+
+void json_append_string(StringInfo out, const char* s, size_t len) {
+    // Past this limit StringInfo itself raises: names and messages never come near it.
+    json_append_string_within(out, s, len, static_cast<int>(MaxAllocSize) - 1);
+}
+
+void json_unquote_tail(StringInfo out, int start) {
+    if (out->data[start] != '"') return;
+    const char* from = out->data + start + 1;
+    const char* end = out->data + out->len - 1;
+    char* to = out->data + start;
+    while (from < end) {
+        if (*from != '\\') {
+            *to++ = *from++;
+        } else if (from[1] != 'u') {
+            *to++ = short_escape(from[1]);
+            from += 2;
+        } else {
+            pg_wchar c = hex4(from + 2);
+            from += 6;
+            if (is_surrogate(c)) {
+                const bool paired = end - from >= 6 && from[0] == '\\' && from[1] == 'u';
+                const pg_wchar low = paired ? hex4(from + 2) : 0;
+                c = join_surrogates(c, low);
+                if (c != kReplacementCharacter) from += 6;
+            }
+            to += pg_utf_mblen(unicode_to_utf8(c, reinterpret_cast<unsigned char*>(to)));
+        }
+    }
+    *to = '\0';
+    out->len = static_cast<int>(to - out->data);
+}
+
+void append_utf8(StringInfo out, const char* s, size_t len) {
+    const int start = out->len;
+    json_append_string(out, s, len);
+    json_unquote_tail(out, start);
+}
+
+void append_percent_encoded_utf8(StringInfo out, const char* s, size_t len) {
+    for (const char* end = s + len; s < end; ++s) {
+        const auto c = static_cast<unsigned char>(*s);
+        if (is_unreserved(c)) {
+            appendStringInfoChar(out, *s);
+        } else {
+            const char text[] = {'%', kHexUpper[c >> 4], kHexUpper[c & 15]};
+            append_raw(out, text, sizeof(text));
+        }
+    }
+}
+
+void append_percent_encoded(StringInfo out, const char* s, size_t len) {
+    StringInfoData utf8;
+    initStringInfo(&utf8);
+    append_utf8(&utf8, s, len);
+    append_percent_encoded_utf8(out, utf8.data, static_cast<size_t>(utf8.len));
+    pfree(utf8.data);
+}
+
+}  // namespace cdc

@@ -1,0 +1,82 @@
+// JSON and URI text into a StringInfo: the only place that escapes anything.
+//
+// Ownership: the caller's StringInfo; nothing else is kept. Thread: the backend or walsender that decodes.
+// Failure: growing a StringInfo past 1 GB raises; text that is not valid in its encoding never does (below).
+//
+// Text comes in the database's encoding and leaves as UTF-8:
+//   - database in UTF8: non-ASCII passes through, after a check;
+//   - database in another encoding: converted by PostgreSQL's own conversion in pg_catalog and written as
+//     \uXXXX, so that the output is plain ASCII and survives any client_encoding;
+//   - a byte that is not valid, or has no equivalent in Unicode (SQL_ASCII, MULE_INTERNAL, damaged text),
+//   becomes
+//     the four characters \xhh (in JSON: \\xhh), as COPY and E'' strings write it: explicit, and never an
+//     error, which would stop the slot for good.
+// Escapes (RFC 8259, section 7): \" \\ \b \f \n \r \t, other bytes below 0x20 as \u00hh in lower case;
+// nothing else.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "postgres_api.h"
+
+namespace cdc {
+
+// A StringInfo's length that no writer passes: 1 GB less room for the rest of an event around its largest
+// value.
+constexpr int kLongestText = static_cast<int>(MaxAllocSize) - 16 * 1024 * 1024;
+
+// Appends s as it is: JSON punctuation and text known to need no escape.
+inline void append_raw(StringInfo out, const char* s, size_t len) {
+    appendBinaryStringInfo(out, s, static_cast<int>(len));
+}
+inline void append_raw(StringInfo out, std::string_view s) {
+    append_raw(out, s.data(), s.size());
+}
+
+// True where `more` bytes keep out->len within `limit`.
+inline bool has_room(StringInfo out, size_t more, int limit) {
+    return out->len <= limit && more <= static_cast<size_t>(limit - out->len);
+}
+
+// Takes back what was appended after `len`.
+inline void truncate_text(StringInfo out, int len) {
+    out->len = len;
+    out->data[len] = '\0';
+}
+
+void append_int64(StringInfo out, int64 value);
+void append_uint64(StringInfo out, uint64 value);
+void append_hex(StringInfo out, const void* bytes, size_t len);
+
+// Appends a JSON string, quotes included. `len` in bytes; s need not end in NUL and may hold one.
+void json_append_string(StringInfo out, const char* s, size_t len);
+inline void json_append_string(StringInfo out, const char* s) {
+    json_append_string(out, s, strlen(s));
+}
+
+// The same, unless out->len would pass `limit` (bytes): then false, and out is as it was.
+bool json_append_string_within(StringInfo out, const char* s, size_t len, int limit);
+
+// Appends bytes >= 0x80, and no others, as JSON string content (no quotes). False where out->len would pass
+// `limit`: out then ends somewhere within them.
+bool json_append_non_ascii_within(StringInfo out, const char* s, size_t len, int limit);
+
+// End of the run of bytes >= 0x80 that starts at s.
+const char* end_of_non_ascii(const char* s, const char* end);
+
+// Where out holds a JSON string from `start` to its end: replaces it by the string's plain UTF-8 text, in
+// place (it is never longer). JSON that is not a string stays as it is.
+void json_unquote_tail(StringInfo out, int start);
+
+// Appends text of the database's encoding as plain UTF-8.
+void append_utf8(StringInfo out, const char* s, size_t len);
+
+// Percent-encodes UTF-8 (RFC 3986, section 2.1): unreserved characters stay, every other byte is %HH.
+void append_percent_encoded_utf8(StringInfo out, const char* s, size_t len);
+
+// The same for text of the database's encoding, such as a table's name.
+void append_percent_encoded(StringInfo out, const char* s, size_t len);
+
+}  // namespace cdc

@@ -1,0 +1,61 @@
+#include "value_encoder.h"
+
+#include <algorithm>
+
+#include "encode_routine.h"
+
+namespace cdc {
+
+static_assert(std::is_trivially_destructible_v<ValueEncoder>, "longjmp runs no destructor");
+
+namespace {
+
+using CreateEncoder = ValueEncoder* (*)(const EncoderBuild& build);
+
+// Asked in turn; the last answers for every type.
+constexpr CreateEncoder kGroups[] = {create_scalar_encoder,    create_text_encoder,  create_numeric_encoder,
+                                     create_datetime_encoder,  create_json_encoder,  create_array_encoder,
+                                     create_composite_encoder, create_output_encoder};
+
+// The longest out->len that this value may lead to.
+int length_limit(const ValueEncoder& encoder, int start) {
+    const int64 limit = start + encoder.options.max_value_bytes;
+    return static_cast<int>(std::min<int64>(limit, kLongestText));
+}
+
+}  // namespace
+
+ValueEncoder* value_encoder_create(Oid type, int32 typmod, const ValueOptions& options, MemoryContext owner) {
+    const Oid base_type = getBaseTypeAndTypmod(type, &typmod);
+    MemoryContext caller = MemoryContextSwitchTo(owner);
+    const EncoderBuild build{base_type, typmod, options, owner};
+    ValueEncoder* encoder = nullptr;
+    for (CreateEncoder create : kGroups) {
+        encoder = create(build);
+        if (encoder != nullptr) break;
+    }
+    MemoryContextSwitchTo(caller);
+    return encoder;
+}
+
+bool value_encoder_uses_output_function(const ValueEncoder* encoder) {
+    return encoder->uses_output_function;
+}
+
+ValueOutcome value_encode(const ValueEncoder* encoder, Datum value, StringInfo out) {
+    const int start = out->len;
+    const int limit = length_limit(*encoder, start);
+    ValueOutcome outcome = encoder->write(*encoder, value, out, limit);
+    if (out->len > limit) outcome = ValueOutcome::oversize;
+    if (outcome == ValueOutcome::oversize) truncate_text(out, start);
+    return outcome;
+}
+
+ValueOutcome value_append_text(const ValueEncoder* encoder, Datum value, StringInfo out) {
+    const int start = out->len;
+    const ValueOutcome outcome = value_encode(encoder, value, out);
+    if (outcome != ValueOutcome::oversize) json_unquote_tail(out, start);
+    return outcome;
+}
+
+}  // namespace cdc

@@ -18,9 +18,9 @@ struct CapturedTable {
     std::string schema;  // unquoted
     std::string table;
     std::int64_t estimated_rows = 0;  // pg_class.reltuples; 0 where never analysed
-    std::int64_t bytes = 0;           // pg_relation_size of the heap: progress where there is no estimate
+    std::uint32_t oid = 0;
     bool unlogged = false;
-    bool readable = true;         // we may SELECT the whole row
+    bool readable = true;         // we may SELECT it (the whole table: LOCK TABLE knows no columns)
     bool row_security = false;    // a policy would hide rows from us
     char replica_identity = 'd';  // pg_class.relreplident: d, n, f, i
     bool has_key = true;          // a usable key under that replica identity
@@ -29,7 +29,8 @@ struct CapturedTable {
 Result<std::vector<CapturedTable>> captured_tables(pq::Connection& sql, const config::Source& source);
 
 // "schema"."table" as SQL; schema.table as people write it.
-Result<std::string> quoted_name(const pq::Connection& sql, const CapturedTable& table);
+Result<std::string> quoted_name(const pq::Connection& sql, const std::string& schema,
+                                const std::string& table);
 inline std::string display_name(const CapturedTable& table) {
     return table.schema + "." + table.table;
 }

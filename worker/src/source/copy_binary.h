@@ -27,7 +27,6 @@ class CopyBinaryReader {
 
   private:
     Result<bool> read_header();
-    std::optional<std::string_view> take(std::size_t bytes);
     void keep_rest();
 
     std::string_view unread_;

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -51,9 +52,11 @@ class SnapshotReader {
 
     Status prepare(const config::Source& source, const std::string& snapshot_name, Lsn consistent_point);
     Status begin_table();
+    Result<bool> lock_table(const std::string& name);
+    Result<bool> fill(SnapshotChunk& chunk, std::size_t max_bytes);
     Result<bool> receive();
     Status end_table();
-    Status table_error(const PGresult* result) const;
+    Status table_error(const Status& status, const PGresult* result = nullptr) const;
 
     pq::Connection connection_;
     StopCheck stop_;
@@ -64,8 +67,7 @@ class SnapshotReader {
     bool copying_ = false;
     CopyBinaryReader rows_;
     std::unique_ptr<char, void (*)(void*)> message_{nullptr, PQfreemem};
-    std::string carried_;  // a row that did not fit into the chunk before
-    bool has_carried_ = false;
+    std::optional<std::string> carried_;  // a row that did not fit into the chunk before
 };
 
 }  // namespace cdc::source

@@ -44,7 +44,8 @@ struct StartPlan {
     Lsn start_lsn;  // an end LSN; none unless action is stream
 };
 
-// server: IDENTIFY_SYSTEM's answer; server_flush_lsn: its flush position; slot: slot_state's answer.
+// server: IDENTIFY_SYSTEM's answer; server_flush_lsn: its flush position (read after the sinks' positions, or
+// a worker that is still leaving could have moved one past it); slot: slot_state's answer.
 Result<StartPlan> plan_start(const SourceIdentity& server, Lsn server_flush_lsn, const std::string& slot_name,
                              const std::optional<SlotState>& slot, config::SnapshotMode mode,
                              const std::vector<SinkPosition>& sinks);

@@ -26,6 +26,7 @@ class SqlTableCatalog : public TableCatalog {
 
   private:
     Result<std::string> ask(const std::string& schema, const std::string& table, int schema_version);
+    std::string grant_hint() const;
 
     const std::string dsn_;
     const std::string application_name_;

@@ -1,0 +1,102 @@
+#include "source/captured_tables.h"
+
+#include <charconv>
+
+#include "source/table_filter.h"
+
+namespace cdc::source {
+namespace {
+
+template <typename T>
+T number(std::string_view text) {
+    T value{};
+    std::from_chars(text.data(), text.data() + text.size(), value);
+    return value;
+}
+
+// 'a', 'b' for an IN list.
+Result<std::string> literal_list(const pq::Connection& sql, const std::vector<std::string>& names) {
+    std::string list;
+    for (const std::string& name : names) {
+        auto literal = sql.quote_literal(name);
+        CDC_RETURN_IF_ERROR(literal.status());
+        list += (list.empty() ? "" : ", ") + *literal;
+    }
+    return list;
+}
+
+Status check_publications(pq::Connection& sql, const std::vector<std::string>& names) {
+    for (const std::string& name : names) {
+        auto rows = sql.query("SELECT FROM pg_publication WHERE pubname = $1", {name.c_str()});
+        if (!rows.ok()) return rows.status().in("reading pg_publication");
+        if (rows->count() > 0) continue;
+        return Status::fatal(
+            "publication \"" + name + "\" does not exist in this database",
+            "CREATE PUBLICATION \"" + name + "\" FOR TABLE …; or correct source.publications");
+    }
+    return {};
+}
+
+const char* const tables_sql =
+    "SELECT c.oid, n.nspname, c.relname, greatest(c.reltuples, 0)::bigint, c.relpersistence = 'u', "
+    "coalesce(has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'), true), "
+    "coalesce(row_security_active(c.oid), false), "
+    "c.relreplident, EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisvalid AND CASE "
+    "c.relreplident WHEN 'i' THEN i.indisreplident ELSE i.indisprimary AND i.indimmediate END) FROM pg_class "
+    "c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND "
+    "n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'";
+
+// A partition is published with any of its ancestors; publish_via_partition_root lists the root only.
+std::string published_sql(const std::string& publications) {
+    return " AND EXISTS (SELECT FROM pg_publication p, pg_get_publication_tables(p.pubname) t WHERE "
+           "p.pubname "
+           "IN (" +
+           publications +
+           ") AND (t.relid = c.oid OR c.relispartition AND t.relid IN (SELECT relid FROM "
+           "pg_partition_ancestors(c.oid))))";
+}
+
+CapturedTable read_table(const pq::Rows& rows, int row) {
+    CapturedTable table;
+    table.oid = number<std::uint32_t>(rows.text(row, 0));
+    table.schema = rows.text(row, 1);
+    table.table = rows.text(row, 2);
+    table.estimated_rows = number<std::int64_t>(rows.text(row, 3));
+    table.unlogged = rows.text(row, 4) == "t";
+    table.readable = rows.text(row, 5) == "t";
+    table.row_security = rows.text(row, 6) == "t";
+    table.replica_identity = rows.text(row, 7).front();
+    table.has_key = rows.text(row, 8) == "t";
+    return table;
+}
+
+}  // namespace
+
+Result<std::vector<CapturedTable>> captured_tables(pq::Connection& sql, const config::Source& source) {
+    std::string query = tables_sql;
+    if (!source.publication_names.empty()) {
+        CDC_RETURN_IF_ERROR(check_publications(sql, source.publication_names));
+        auto publications = literal_list(sql, source.publication_names);
+        CDC_RETURN_IF_ERROR(publications.status());
+        query += published_sql(*publications);
+    }
+    auto rows = sql.query(query + " ORDER BY 2, 3");
+    if (!rows.ok()) return rows.status().in("listing the tables");
+    const TableFilter filter(source);
+    std::vector<CapturedTable> tables;
+    for (int row = 0; row < rows->count(); ++row) {
+        if (filter.captures(rows->text(row, 1), rows->text(row, 2))) tables.push_back(read_table(*rows, row));
+    }
+    return tables;
+}
+
+Result<std::string> quoted_name(const pq::Connection& sql, const std::string& schema,
+                                const std::string& table) {
+    auto quoted_schema = sql.quote_identifier(schema);
+    CDC_RETURN_IF_ERROR(quoted_schema.status());
+    auto quoted_table = sql.quote_identifier(table);
+    CDC_RETURN_IF_ERROR(quoted_table.status());
+    return *quoted_schema + "." + *quoted_table;
+}
+
+}  // namespace cdc::source

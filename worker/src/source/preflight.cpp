@@ -1,0 +1,158 @@
+#include "source/preflight.h"
+
+#include <charconv>
+#include <iterator>
+
+#include "source/preflight_judge.h"
+#include "source/replication_stream.h"
+#include "source/source_connection.h"
+
+namespace cdc::source {
+namespace {
+
+const char* const application_name = "cdc-worker check";
+
+const char* const facts_sql =
+    "SELECT current_user, current_database(), r.rolreplication OR r.rolsuper, current_setting('wal_level'), "
+    "pg_is_in_recovery(), current_setting('output_plugin_libraries', true), "
+    "current_setting('max_replication_slots'), (SELECT count(*) FROM pg_replication_slots), "
+    "current_setting('max_wal_senders'), (SELECT count(*) FROM pg_stat_replication), (SELECT setting FROM "
+    "pg_settings WHERE name = 'wal_sender_timeout'), coalesce((SELECT setting FROM pg_settings WHERE name = "
+    "'max_slot_wal_keep_size'), '-1'), (SELECT extversion FROM pg_extension WHERE extname = 'cdc_envelope'), "
+    "(SELECT default_version FROM pg_available_extensions WHERE name = 'cdc_envelope'), "
+    "coalesce(has_schema_privilege(to_regnamespace('cdc_envelope'), 'USAGE') AND "
+    "has_table_privilege(to_regclass('cdc_envelope.schema_history'), 'SELECT'), false), (SELECT "
+    "string_agg(evtname, E'\\n' ORDER BY evtname) FROM pg_event_trigger e JOIN pg_depend d ON d.classid = "
+    "'pg_event_trigger'::regclass AND d.objid = e.oid AND d.deptype = 'e' JOIN pg_extension x ON "
+    "d.refclassid "
+    "= 'pg_extension'::regclass AND x.oid = d.refobjid WHERE x.extname = 'cdc_envelope' AND e.evtenabled = "
+    "'D') FROM pg_roles r WHERE r.rolname = current_user";
+
+template <typename T>
+T number(std::string_view text) {
+    T value{};
+    std::from_chars(text.data(), text.data() + text.size(), value);
+    return value;
+}
+
+std::vector<std::string> lines(std::string_view text) {
+    std::vector<std::string> found;
+    while (!text.empty()) {
+        const auto newline = text.find('\n');
+        found.emplace_back(text.substr(0, newline));
+        text = newline == std::string_view::npos ? std::string_view{} : text.substr(newline + 1);
+    }
+    return found;
+}
+
+Result<ServerFacts> server_facts(pq::Connection& sql) {
+    auto rows = sql.query(facts_sql);
+    if (!rows.ok()) return rows.status().in("asking the server for its settings");
+    if (rows->count() != 1) return Status::fatal("asking the server for its settings: no answer");
+    ServerFacts facts;
+    facts.version = sql.server_version();
+    facts.role = rows->text(0, 0);
+    facts.database = rows->text(0, 1);
+    facts.may_replicate = rows->text(0, 2) == "t";
+    facts.wal_level = rows->text(0, 3);
+    facts.standby = rows->text(0, 4) == "t";
+    if (!rows->is_null(0, 5)) facts.output_plugin_libraries = std::string(rows->text(0, 5));
+    facts.max_slots = number<int>(rows->text(0, 6));
+    facts.used_slots = number<int>(rows->text(0, 7));
+    facts.max_walsenders = number<int>(rows->text(0, 8));
+    facts.used_walsenders = number<int>(rows->text(0, 9));
+    facts.wal_sender_timeout = std::chrono::milliseconds(number<std::int64_t>(rows->text(0, 10)));
+    facts.max_slot_wal_keep_mb = number<std::int64_t>(rows->text(0, 11));
+    facts.extension_version = rows->text(0, 12);
+    facts.extension_available = rows->text(0, 13);
+    facts.extension_usable = rows->text(0, 14) == "t";
+    facts.disabled_triggers = lines(rows->text(0, 15));
+    facts.encrypted = PQsslInUse(sql.native()) != 0;
+    const char* host = PQhost(sql.native());
+    facts.local = host != nullptr && (host[0] == '/' || host[0] == '@');
+    return facts;
+}
+
+void add(std::vector<Finding>& findings, std::vector<Finding> more) {
+    findings.insert(findings.end(), std::make_move_iterator(more.begin()),
+                    std::make_move_iterator(more.end()));
+}
+
+void add_error(std::vector<Finding>& findings, const Status& status) {
+    findings.push_back({Severity::error, status.message(), status.hint()});
+}
+
+// pg_hba.conf may let the role in for SQL and not for replication, or the other way round.
+void check_replication_connection(const config::Source& source, std::vector<Finding>& findings) {
+    auto stream = ReplicationStream::open(source.dsn, application_name);
+    if (!stream.ok()) {
+        add_error(findings, stream.status().in("replication connection"));
+        return;
+    }
+    findings.push_back({Severity::ok,
+                        "replication connection: system " + stream->identity().system_identifier +
+                            ", timeline " + std::to_string(stream->identity().timeline),
+                        {}});
+}
+
+void check_slot(pq::Connection& sql, const ServerFacts& facts, const config::Source& source,
+                config::SnapshotMode mode, std::vector<Finding>& findings) {
+    auto slot = slot_state(sql, source.slot);
+    if (!slot.ok()) {
+        add_error(findings, slot.status());
+        return;
+    }
+    add(findings, judge_slot(source.slot, *slot, facts.database));
+    add(findings, judge_capacity(facts, *slot, mode));
+}
+
+void check_row_filters(pq::Connection& sql, const config::Source& source, std::vector<Finding>& findings) {
+    for (const std::string& publication : source.publication_names) {
+        auto rows = sql.query(
+            "SELECT r.prrelid::regclass::text FROM pg_publication p JOIN pg_publication_rel r ON r.prpubid = "
+            "p.oid WHERE p.pubname = $1 AND to_jsonb(r)->>'prqual' IS NOT NULL ORDER BY 1",
+            {publication.c_str()});
+        if (!rows.ok()) {
+            add_error(findings, rows.status().in("reading pg_publication_rel"));
+            return;
+        }
+        for (int row = 0; row < rows->count(); ++row) {
+            const std::string table(rows->text(row, 0));
+            findings.push_back({Severity::error,
+                                "publication \"" + publication + "\" has a row filter on " + table +
+                                    ", which the plugin does not apply",
+                                "ALTER PUBLICATION \"" + publication + "\" SET TABLE " + table +
+                                    ";  -- without WHERE; list its other tables too"});
+        }
+    }
+}
+
+}  // namespace
+
+std::vector<Finding> check_source(const config::Source& source, config::SnapshotMode mode) {
+    std::vector<Finding> findings;
+    auto sql = open_source_connection(source.dsn, application_name, pq::Mode::sql);
+    if (!sql.ok()) {
+        add_error(findings, sql.status());
+        return findings;
+    }
+    auto facts = server_facts(*sql);
+    if (!facts.ok()) {
+        add_error(findings, facts.status());
+        return findings;
+    }
+    add(findings, judge_server(*facts, source, mode));
+    if (facts->may_replicate) check_replication_connection(source, findings);
+    add(findings, judge_extension(*facts, mode));
+    check_slot(*sql, *facts, source, mode, findings);
+    check_row_filters(*sql, source, findings);
+    auto tables = captured_tables(*sql, source);
+    if (tables.ok()) {
+        add(findings, judge_tables(*tables, facts->role, mode));
+    } else {
+        add_error(findings, tables.status());
+    }
+    return findings;
+}
+
+}  // namespace cdc::source

@@ -1,0 +1,49 @@
+// The judgements of the preflight, apart from the queries: what the facts mean and what mends them. Owner:
+// preflight.cpp. Thread: pure functions.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "source/captured_tables.h"
+#include "source/preflight.h"
+#include "source/slot.h"
+
+namespace cdc::source {
+
+// What one query (and the connection) says about the server, the role and the database.
+struct ServerFacts {
+    int version = 0;  // PQserverVersion
+    std::string role;
+    std::string database;
+    bool may_replicate = false;  // REPLICATION or superuser
+    std::string wal_level;
+    bool standby = false;
+    std::optional<std::string> output_plugin_libraries;  // nothing where the server has no such setting
+    int max_slots = 0;
+    int used_slots = 0;
+    int max_walsenders = 0;
+    int used_walsenders = 0;
+    std::chrono::milliseconds wal_sender_timeout{0};  // 0: none
+    std::int64_t max_slot_wal_keep_mb = -1;           // -1: unlimited
+    bool encrypted = false;
+    bool local = false;               // a unix socket
+    std::string extension_version;    // empty where it is not installed in the database
+    std::string extension_available;  // the version that CREATE EXTENSION would install; empty where none
+    bool extension_usable = false;    // USAGE on its schema, EXECUTE on encode, SELECT on schema_history
+    std::vector<std::string> disabled_triggers;  // of the extension's event triggers
+};
+
+std::vector<Finding> judge_server(const ServerFacts& facts, const config::Source& source,
+                                  config::SnapshotMode mode);
+std::vector<Finding> judge_capacity(const ServerFacts& facts, const std::optional<SlotState>& slot,
+                                    config::SnapshotMode mode);
+std::vector<Finding> judge_extension(const ServerFacts& facts, config::SnapshotMode mode);
+std::vector<Finding> judge_slot(const std::string& slot, const std::optional<SlotState>& state,
+                                const std::string& database);
+std::vector<Finding> judge_tables(const std::vector<CapturedTable>& tables, const std::string& role,
+                                  config::SnapshotMode mode);
+
+}  // namespace cdc::source

@@ -28,18 +28,20 @@ std::string restart(const std::string& setting, const std::string& value) {
     return "ALTER SYSTEM SET " + setting + " = " + value + ";  -- then restart the server";
 }
 
-// Names in a list setting, as SplitIdentifierString reads them: separated by commas, blanks and quotes aside.
+// Names in a list setting, as SplitIdentifierString reads them: separated by commas, which don't separate
+// inside double quotes (one quoted name that holds commas is the usual mistake).
 bool lists_plugin(std::string_view list) {
-    while (!list.empty()) {
-        const auto comma = list.find(',');
-        std::string_view name = list.substr(0, comma);
-        const auto strip = [](char c) { return c == ' ' || c == '"'; };
-        while (!name.empty() && strip(name.front()))
-            name.remove_prefix(1);
-        while (!name.empty() && strip(name.back()))
-            name.remove_suffix(1);
-        if (name == plugin_name) return true;
-        list = comma == std::string_view::npos ? std::string_view{} : list.substr(comma + 1);
+    std::string name;
+    bool in_quotes = false;
+    for (const char c : std::string(list) + ',') {
+        if (c == '"') {
+            in_quotes = !in_quotes;
+        } else if (c == ',' && !in_quotes) {
+            if (name == plugin_name) return true;
+            name.clear();
+        } else if (c != ' ' || in_quotes) {
+            name += c;
+        }
     }
     return false;
 }

@@ -1,0 +1,55 @@
+#include "source/table_filter.h"
+
+#include <gtest/gtest.h>
+
+namespace cdc::source {
+namespace {
+
+TableFilter filter(std::vector<std::string> include, std::vector<std::string> exclude = {}) {
+    config::Source source;
+    source.include_tables = std::move(include);
+    source.exclude_tables = std::move(exclude);
+    return TableFilter(source);
+}
+
+TEST(TableFilter, without_patterns_every_table_but_the_systems) {
+    EXPECT_TRUE(filter({}).captures("public", "orders"));
+    EXPECT_TRUE(filter({}).captures("pgx", "orders"));
+    EXPECT_FALSE(filter({}).captures("pg_catalog", "pg_class"));
+    EXPECT_FALSE(filter({}).captures("pg_toast", "pg_toast_1"));
+    EXPECT_FALSE(filter({}).captures("information_schema", "sql_parts"));
+    EXPECT_FALSE(filter({}).captures("cdc_envelope", "schema_history"));
+    EXPECT_FALSE(filter({"*.*"}).captures("cdc_envelope", "schema_history"));
+}
+
+TEST(TableFilter, a_name_stands_for_itself_alone) {
+    EXPECT_TRUE(filter({"public.orders"}).captures("public", "orders"));
+    EXPECT_FALSE(filter({"public.orders"}).captures("public", "orders2"));
+    EXPECT_FALSE(filter({"public.orders"}).captures("xpublic", "orders"));
+    EXPECT_FALSE(filter({"public.orders"}).captures("public", "Orders"));
+}
+
+TEST(TableFilter, a_star_stands_for_any_run) {
+    EXPECT_TRUE(filter({"public.*"}).captures("public", "orders"));
+    EXPECT_TRUE(filter({"public.tmp_*"}).captures("public", "tmp_"));
+    EXPECT_FALSE(filter({"public.tmp_*"}).captures("public", "tmp"));
+    EXPECT_TRUE(filter({"*.orders"}).captures("sales", "orders"));
+    EXPECT_TRUE(filter({"public.a*b*c"}).captures("public", "axxbxbc"));
+    EXPECT_FALSE(filter({"public.a*b*c"}).captures("public", "axxbxb"));
+}
+
+TEST(TableFilter, exclude_wins_over_include) {
+    const TableFilter both = filter({"public.*"}, {"public.tmp_*"});
+    EXPECT_TRUE(both.captures("public", "orders"));
+    EXPECT_FALSE(both.captures("public", "tmp_1"));
+    EXPECT_FALSE(both.captures("sales", "orders"));
+    EXPECT_FALSE(filter({}, {"public.*"}).captures("public", "orders"));
+}
+
+TEST(TableFilter, many_stars_end_soon) {
+    const std::string text(20000, 'a');
+    EXPECT_FALSE(filter({"s." + std::string("a*a*a*a*a*a*a*a*") + "b"}).captures("s", text));
+}
+
+}  // namespace
+}  // namespace cdc::source

@@ -1,7 +1,6 @@
 # The way by hand, as the README has it: extension, slot, pg_recvlogical shows one line per event.
 use strict;
 use warnings;
-use lib 'lib';
 use CdcTest;
 use JSON::PP;
 use PostgreSQL::Test::Utils;

@@ -2,7 +2,6 @@
 # them and nothing applied twice.
 use strict;
 use warnings;
-use lib 'lib';
 use CdcTest;
 use CdcTest::Load;
 use Test::More;

@@ -2,7 +2,6 @@
 # and each transaction has one row in the ledger.
 use strict;
 use warnings;
-use lib 'lib';
 use CdcTest;
 use CdcTest::Load;
 use Test::More;

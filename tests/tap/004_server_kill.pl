@@ -2,7 +2,6 @@
 # without a restart of its own. The slot's position goes back by such a stop: nothing may be applied twice.
 use strict;
 use warnings;
-use lib 'lib';
 use CdcTest;
 use CdcTest::Load;
 use PostgreSQL::Test::Cluster;

@@ -2,7 +2,6 @@
 # on, so that it does not hold back the cluster's WAL.
 use strict;
 use warnings;
-use lib 'lib';
 use CdcTest;
 use CdcTest::Load;
 use Test::More;

@@ -2,7 +2,6 @@
 # and from the same slot again, and over the replication protocol.
 use strict;
 use warnings;
-use lib 'lib';
 use CdcTest;
 use PostgreSQL::Test::Utils;
 use Test::More;

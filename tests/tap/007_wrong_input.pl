@@ -1,7 +1,6 @@
 # Wrong input gets a clear error, with a name and a way out, and loses nothing.
 use strict;
 use warnings;
-use lib 'lib';
 use CdcTest;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;

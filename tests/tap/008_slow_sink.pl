@@ -2,7 +2,6 @@
 # and when the sink moves again everything arrives.
 use strict;
 use warnings;
-use lib 'lib';
 use CdcTest;
 use IPC::Run ();
 use Test::More;

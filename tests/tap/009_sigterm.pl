@@ -1,7 +1,6 @@
 # SIGTERM: what is open is finished, all is confirmed, exit code 0. A second signal ends it at once.
 use strict;
 use warnings;
-use lib 'lib';
 use CdcTest;
 use CdcTest::Load;
 use IPC::Run ();

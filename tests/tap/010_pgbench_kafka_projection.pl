@@ -3,7 +3,6 @@
 # 5 MB of a partition (tests/tap/integration has the whole size and a real broker).
 use strict;
 use warnings;
-use lib 'lib';
 use CdcTest;
 use CdcTest::Kafka;
 use PostgreSQL::Test::Utils;

@@ -2,7 +2,6 @@
 # what is wrong, exits with 1 and changes nothing.
 use strict;
 use warnings;
-use lib 'lib';
 use CdcTest;
 use Test::More;
 

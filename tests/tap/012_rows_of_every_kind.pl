@@ -2,7 +2,6 @@
 # insert again, JSON null, tables without a key, partitions, columns that are added, names that need quoting.
 use strict;
 use warnings;
-use lib 'lib';
 use CdcTest;
 use Test::More;
 

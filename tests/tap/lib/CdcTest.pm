@@ -117,8 +117,7 @@ sub same_rows
 		my ($server, $database, $where) = @$_;
 		$server->safe_psql($database, "SELECT $columns FROM $table $where ORDER BY ROW($columns)::text COLLATE \"C\"");
 	} ([ $node, $source, '' ], [ $target // $node, $projection, 'WHERE NOT _deleted' ]);
-	my $rows = () = $here =~ /\n/g;
-	$rows += 1 if length $here;
+	my $rows = ($here =~ tr/\n//) + (length $here ? 1 : 0);
 	return pass("projection of $table equals the source ($rows rows)") if $here eq $there;
 	my @here  = split /\n/, $here;
 	my %there = map { $_ => 1 } split /\n/, $there;

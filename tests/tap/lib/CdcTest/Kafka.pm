@@ -8,7 +8,7 @@ use JSON::PP;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(topics end_offsets consume read_head check_order check_transactions);
+our @EXPORT = qw(topics consume consume_each read_head check_order check_transactions);
 
 # The topics at an address with their number of partitions, internal ones left out.
 sub topics
@@ -20,29 +20,35 @@ sub topics
 	  grep { $_->{topic} !~ /^__/ } @{ $metadata->{topics} };
 }
 
-# Every message of the topics from the beginning to the end as it is now, in partition order:
-# { topic, partition, offset, key, value }; a null key or value is undef.
+# Hands every message of a topic, from the beginning to the end as it is now, to $take, in each partition's order:
+# { topic, partition, offset, key, value }; a null key or value is undef. Nothing is kept here.
+sub consume_each
+{
+	my ($brokers, $topic, $take) = @_;
+	open(my $kcat, '-|', 'kcat', '-b', $brokers, '-C', '-t', $topic, '-o', 'beginning', '-e', '-q',
+		'-X', 'fetch.wait.max.ms=50', '-f', '%p\t%o\t%K\t%S\t%k\t%s\n')
+	  or die "could not run kcat: $!";
+	while (my $line = <$kcat>)
+	{
+		chomp $line;
+		my ($partition, $offset, $key_length, $length, $key, $value) = split /\t/, $line, 6;
+		$take->(
+			{   topic     => $topic,
+				partition => $partition,
+				offset    => $offset,
+				key       => $key_length < 0 ? undef : $key,
+				value     => $length < 0 ? undef : $value });
+	}
+	close($kcat) or die "kcat -C $topic failed: $?";
+	return;
+}
+
+# Every message of the topics, sorted by topic, partition and offset.
 sub consume
 {
 	my ($brokers, @topics) = @_;
 	my @messages;
-	foreach my $topic (@topics)
-	{
-		my ($text, $error) = run_command(
-			[   'kcat', '-b', $brokers, '-C', '-t', $topic, '-o', 'beginning', '-e', '-q',
-				'-X', 'fetch.wait.max.ms=50', '-f', '%p\t%o\t%K\t%S\t%k\t%s\n' ]);
-		die "kcat -C $topic: $error" if $error =~ /error/i && $error !~ /end of topic/i;
-		foreach my $line (split /\n/, $text)
-		{
-			my ($partition, $offset, $key_length, $length, $key, $value) = split /\t/, $line, 6;
-			push @messages,
-			  { topic     => $topic,
-				partition => $partition,
-				offset    => $offset,
-				key       => $key_length < 0 ? undef : $key,
-				value     => $length < 0 ? undef : $value };
-		}
-	}
+	consume_each($brokers, $_, sub { push @messages, $_[0] }) foreach sort @topics;
 	return sort { $a->{topic} cmp $b->{topic} || $a->{partition} <=> $b->{partition} || $a->{offset} <=> $b->{offset} }
 	  @messages;
 }

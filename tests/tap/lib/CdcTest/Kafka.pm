@@ -8,7 +8,8 @@ use JSON::PP;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(topics consume consume_each read_head check_order check_transactions);
+our @EXPORT = qw(topics consume consume_each read_head check_order check_transactions order_errors
+  transaction_errors);
 
 # The topics at an address with their number of partitions, internal ones left out.
 sub topics
@@ -58,6 +59,7 @@ sub consume
 sub read_head
 {
 	my ($message) = @_;
+	return $message if defined $message->{id};
 	$message->{value} =~
 	  /^\{"source_id":"[^"]*",.*?"op_type":"(.)","ts_source":(?:"[^"]*"|null),"commit_lsn":"([0-9A-F]+)\/([0-9A-F]+)","xid":(?:null|\d+),"seq":(null|\d+)/
 	  or die "not an envelope: $message->{value}";
@@ -69,14 +71,96 @@ sub read_head
 	return $message;
 }
 
-# One test: within each partition positions only ever rise; and where $repeats are allowed they may go back, but only
-# to the first event that the partition has of a transaction: a repetition is of whole transactions. Snapshot rows are
-# left out: they have one position. Values of the same position must be the same bytes. Returns the number of repeated
-# events.
+# What is wrong with the order of messages: within each partition positions only ever rise; and where $repeats are allowed
+# they may go back, but only to the first event that the partition has of a transaction: a repetition is of whole
+# transactions, and of the same bytes. A key stays in its partition. Snapshot rows have one position and are left out.
+# Returns the number of repeated events and the list of errors.
+sub order_errors
+{
+	my ($repeats, @messages) = @_;
+	my (%first, %bytes, %last, %home, @errors);
+	my $repeated = 0;
+	@messages = map { read_head($_) } grep { defined $_->{value} } @messages;
+	foreach my $m (grep { $_->{seq} >= 0 } @messages)
+	{
+		my $of = "$m->{topic} $m->{partition} $m->{lsn}";
+		$first{$of} = $m->{id} if !defined $first{$of} || $m->{id} lt $first{$of};
+	}
+	foreach my $m (@messages)
+	{
+		my $lane = "$m->{topic} $m->{partition}";
+		if (defined $m->{key})
+		{
+			my $home = $home{"$m->{topic} $m->{key}"} //= $lane;
+			push @errors, "key $m->{key} is in $home and in $lane" if $home ne $lane;
+		}
+		next if $m->{seq} < 0;
+		my $seen = \$bytes{"$m->{topic} $m->{id} " . ($m->{key} // '')};
+		if (defined $$seen)
+		{
+			$repeated++;
+			push @errors, "$lane: $m->{id} came twice" unless $repeats;
+			push @errors, "$lane: $m->{id} came again with other bytes" if $$seen ne $m->{value};
+		}
+		elsif (!$repeats && defined $last{$lane} && $m->{id} le $last{$lane})
+		{
+			push @errors, "$lane: $last{$lane} is followed by $m->{id}";
+		}
+		$$seen = $m->{value};
+		push @errors, "$lane: $last{$lane} is followed by $m->{id}, which does not begin its transaction"
+		  if $repeats && defined $last{$lane} && $m->{id} le $last{$lane} && $m->{id} ne $first{"$lane $m->{lsn}"};
+		$last{$lane} = $m->{id};
+	}
+	return ($repeated, @errors);
+}
+
+# What is torn: transactions whose events, over all topics, are not seq 0 … n-1. Returns the number of transactions, of
+# distinct events, and the list of errors.
+sub transaction_errors
+{
+	my (@messages) = @_;
+	my (%transactions, @errors);
+	foreach my $m (map { read_head($_) } grep { defined $_->{value} } @messages)
+	{
+		$transactions{ $m->{lsn} }{ $m->{seq} } = 1 if $m->{seq} >= 0;
+	}
+	my $events = 0;
+	foreach my $lsn (sort keys %transactions)
+	{
+		my @seq = sort { $a <=> $b } keys %{ $transactions{$lsn} };
+		$events += @seq;
+		push @errors, "$lsn has seq @seq" if $seq[0] != 0 || $seq[-1] != $#seq;
+	}
+	return (scalar keys %transactions, $events, @errors);
+}
+
+# The same as one test each.
 sub check_order
 {
 	my ($name, $repeats, @messages) = @_;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	my ($repeated, @errors) = order_errors($repeats, @messages);
+	ok(!@errors, $name) or explain_errors(@errors);
+	return $repeated;
+}
+
+sub check_transactions
+{
+	my ($name, @messages) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	my ($transactions, $events, @errors) = transaction_errors(@messages);
+	ok(!@errors, $name) or explain_errors(@errors);
+	return ($transactions, $events);
+}
+
+sub explain_errors
+{
+	my (@errors) = @_;
+	diag(scalar(@errors) . ' errors: ' . join("\n", @errors[ 0 .. ($#errors < 9 ? $#errors : 9) ]));
+	return;
+}
+
+1;
 	my (%first, %bytes, %last, %lane_of_key, @errors);
 	my $repeated = 0;
 	@messages = grep { defined $_->{value} } @messages;

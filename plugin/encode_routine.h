@@ -78,8 +78,4 @@ ValueEncoder* create_array_encoder(const EncoderBuild& build);      // arrays
 ValueEncoder* create_composite_encoder(const EncoderBuild& build);  // row types
 ValueEncoder* create_output_encoder(const EncoderBuild& build);     // every other type; never nullptr
 
-// Appends the value as a JSON string that holds the text of the type's own output function: also what arrays
-// and composites fall back on where their JSON form would not read back.
-ValueOutcome write_output_text(const ValueEncoder& self, Datum value, StringInfo out, int limit);
-
 }  // namespace cdc

@@ -1,0 +1,50 @@
+// The text of composites, as record_out writes it: (a,,"b c").
+#include "json_writer.h"
+#include "literal.h"
+#include "row_definition.h"
+
+namespace cdc {
+
+namespace {
+
+constexpr QuotingRule kQuoting{"(),", true, false};
+
+struct CompositeLiteral : LiteralWriter {
+    RowDefinition* definition;  // of LiteralWriter
+};
+
+void* make_attribute(const void*, const FormData_pg_attribute& column, MemoryContext owner) {
+    return literal_create(column.atttypid, owner);
+}
+
+bool append_composite(const LiteralWriter& writer, Datum value, StringInfo out, int limit) {
+    const auto& self = static_cast<const CompositeLiteral&>(writer);
+    row_definition_refresh(self.definition);
+    const RowDefinition& type = *self.definition;
+    const DeformedRow row = row_deform(type, DatumGetHeapTupleHeader(value));
+    bool first = true;
+    appendStringInfoChar(out, '(');
+    for (int i = 0; i < type.descriptor->natts; ++i) {
+        const auto* attribute = static_cast<const LiteralWriter*>(type.attributes[i]);
+        if (attribute == nullptr) continue;
+        if (!first) appendStringInfoChar(out, ',');
+        first = false;
+        if (row.nulls[i]) continue;
+        if (!literal_append_part(kQuoting, *attribute, row.values[i], out, limit)) return false;
+    }
+    appendStringInfoChar(out, ')');
+    return out->len <= limit;
+}
+
+}  // namespace
+
+LiteralWriter* create_composite_literal(Oid type, MemoryContext owner) {
+    if (get_typtype(type) != TYPTYPE_COMPOSITE) return nullptr;
+    auto* writer = static_cast<CompositeLiteral*>(MemoryContextAllocZero(owner, sizeof(CompositeLiteral)));
+    writer->append = append_composite;
+    writer->depends_on_settings = true;  // its attributes may change after the caller has asked
+    writer->definition = row_definition_create(type, owner, make_attribute, nullptr);
+    return writer;
+}
+
+}  // namespace cdc

@@ -1,0 +1,45 @@
+// The attributes of a composite type, compiled into whatever a caller needs per attribute, and kept in step
+// with it.
+//
+// The type can change (ALTER TYPE … ADD, DROP, RENAME ATTRIBUTE) without a word to the tables that use it. So
+// what is compiled holds for one tupDesc_identifier of the type cache, and is compiled again when that has
+// changed.
+//
+// Ownership: all of it in children of `owner`. Thread: the backend or walsender that decodes. Failure:
+// catalogue lookups may raise; the next call then starts afresh.
+#pragma once
+
+#include "postgres_api.h"
+
+namespace cdc {
+
+// Makes what the caller needs of an attribute, in CurrentMemoryContext.
+using MakeAttribute = void* (*)(const void* maker, const FormData_pg_attribute& column, MemoryContext owner);
+
+struct RowDefinition {
+    Oid type;
+    MemoryContext owner;
+    MakeAttribute make;
+    const void* maker;
+    // As of the last use:
+    MemoryContext context;  // of all below; null before the first use
+    uint64 identifier;      // tupDesc_identifier; 0 while it is being compiled
+    TupleDesc descriptor;
+    void** attributes;  // what make returned, by attribute number less one; null for a dropped attribute
+};
+
+// A row taken apart; in CurrentMemoryContext.
+struct DeformedRow {
+    Datum* values;
+    bool* nulls;
+};
+
+RowDefinition* row_definition_create(Oid type, MemoryContext owner, MakeAttribute make, const void* maker);
+
+// Brings the definition up to what the catalogue has now; under decoding that is the historic snapshot.
+void row_definition_refresh(RowDefinition* definition);
+
+// Takes a composite value apart by the refreshed definition; attributes added since it was written are null.
+DeformedRow row_deform(const RowDefinition& definition, HeapTupleHeader header);
+
+}  // namespace cdc

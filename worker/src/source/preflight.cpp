@@ -14,14 +14,16 @@ const char* const application_name = "cdc-worker check";
 
 const char* const facts_sql =
     "SELECT current_user, current_database(), r.rolreplication OR r.rolsuper, current_setting('wal_level'), "
-    "pg_is_in_recovery(), current_setting('output_plugin_libraries', true), "
+    "pg_is_in_recovery(), (SELECT setting FROM pg_settings WHERE name = 'output_plugin_libraries'), "
     "current_setting('max_replication_slots'), (SELECT count(*) FROM pg_replication_slots), "
     "current_setting('max_wal_senders'), (SELECT count(*) FROM pg_stat_replication), (SELECT setting FROM "
     "pg_settings WHERE name = 'wal_sender_timeout'), coalesce((SELECT setting FROM pg_settings WHERE name = "
     "'max_slot_wal_keep_size'), '-1'), (SELECT extversion FROM pg_extension WHERE extname = 'cdc_envelope'), "
     "(SELECT default_version FROM pg_available_extensions WHERE name = 'cdc_envelope'), "
-    "coalesce(has_schema_privilege(to_regnamespace('cdc_envelope'), 'USAGE') AND "
-    "has_table_privilege(to_regclass('cdc_envelope.schema_history'), 'SELECT'), false), (SELECT "
+    "coalesce((SELECT has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') FROM "
+    "pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'cdc_envelope' AND c.relname "
+    "= "
+    "'schema_history'), false), (SELECT "
     "string_agg(evtname, E'\\n' ORDER BY evtname) FROM pg_event_trigger e JOIN pg_depend d ON d.classid = "
     "'pg_event_trigger'::regclass AND d.objid = e.oid AND d.deptype = 'e' JOIN pg_extension x ON "
     "d.refclassid "
@@ -95,6 +97,23 @@ void check_replication_connection(const config::Source& source, std::vector<Find
                         {}});
 }
 
+// The setting is shown to superusers and pg_read_all_settings only. For others the server's own answer
+// counts: it looks at the list, and loads the library, before it begins to make a slot. The slot is a
+// temporary one and is given up at once.
+void probe_plugin(const config::Source& source, std::vector<Finding>& findings) {
+    constexpr auto patience = std::chrono::seconds(2);
+    const auto deadline = std::chrono::steady_clock::now() + patience;
+    const Status made = SnapshotSlot::create(source.dsn, application_name, "cdc_check", [deadline] {
+                            return std::chrono::steady_clock::now() > deadline;
+                        }).status();
+    // Stopped while it waited for older transactions: the plugin had been accepted before.
+    if (made.code() == StatusCode::fatal) {
+        add_error(findings, made);
+    } else {
+        findings.push_back({Severity::ok, "the server accepts the output plugin cdc_envelope", {}});
+    }
+}
+
 void check_slot(pq::Connection& sql, const ServerFacts& facts, const config::Source& source,
                 config::SnapshotMode mode, std::vector<Finding>& findings) {
     auto slot = slot_state(sql, source.slot);
@@ -144,6 +163,9 @@ std::vector<Finding> check_source(const config::Source& source, config::Snapshot
     add(findings, judge_server(*facts, source, mode));
     if (facts->may_replicate) check_replication_connection(source, findings);
     add(findings, judge_extension(*facts, mode));
+    const bool hidden = !facts->output_plugin_libraries && knows_plugin_setting(facts->version);
+    if (hidden && facts->may_replicate && facts->used_slots < facts->max_slots)
+        probe_plugin(source, findings);
     check_slot(*sql, *facts, source, mode, findings);
     check_row_filters(*sql, source, findings);
     auto tables = captured_tables(*sql, source);

@@ -1,6 +1,7 @@
 // Preflight: what `cdc-worker check` says about a source, before anything is created: each finding with the
-// line (SQL, or of a configuration file) that mends it. Reads only; makes no slot. Owner: nobody. Thread: one
-// connection per call. Failure: an unreachable server is itself a finding, as is a query that is refused.
+// line (SQL, or of a configuration file) that mends it. Reads only (but for a temporary slot, given up at
+// once, where the role may not see which plugins the server allows). Owner: nobody. Thread: one connection
+// per call. Failure: an unreachable server is itself a finding, as is a query that is refused.
 #pragma once
 
 #include <string>

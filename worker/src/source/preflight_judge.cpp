@@ -89,6 +89,7 @@ void judge_wal(const ServerFacts& facts, std::vector<Finding>& findings) {
 }
 
 void judge_plugin_setting(const ServerFacts& facts, std::vector<Finding>& findings) {
+    if (!facts.output_plugin_libraries && knows_plugin_setting(facts.version)) return;  // preflight probes
     if (!facts.output_plugin_libraries) {
         findings.push_back(
             fine("this server has no output_plugin_libraries: any installed plugin may be used"));
@@ -132,6 +133,24 @@ void judge_connection(const ServerFacts& facts, const config::Source& source,
 }
 
 }  // namespace
+
+bool knows_plugin_setting(int server_version) {
+    const int minor = server_version % 10000;
+    switch (server_version / 10000) {
+        case 14:
+            return minor >= 24;
+        case 15:
+            return minor >= 19;
+        case 16:
+            return minor >= 15;
+        case 17:
+            return minor >= 11;
+        case 18:
+            return minor >= 6;
+        default:
+            return server_version >= 190000;
+    }
+}
 
 std::vector<Finding> judge_server(const ServerFacts& facts, const config::Source& source,
                                   config::SnapshotMode) {

@@ -21,7 +21,8 @@ struct ServerFacts {
     bool may_replicate = false;  // REPLICATION or superuser
     std::string wal_level;
     bool standby = false;
-    std::optional<std::string> output_plugin_libraries;  // nothing where the server has no such setting
+    // Nothing where the server has no such setting, or does not show it to the role (knows_plugin_setting).
+    std::optional<std::string> output_plugin_libraries;
     int max_slots = 0;
     int used_slots = 0;
     int max_walsenders = 0;
@@ -35,6 +36,9 @@ struct ServerFacts {
     bool extension_usable = false;    // USAGE on its schema, EXECUTE on encode, SELECT on schema_history
     std::vector<std::string> disabled_triggers;  // of the extension's event triggers
 };
+
+// Whether this release has output_plugin_libraries: since the minors of August 2026.
+bool knows_plugin_setting(int server_version);
 
 std::vector<Finding> judge_server(const ServerFacts& facts, const config::Source& source,
                                   config::SnapshotMode mode);

@@ -21,12 +21,25 @@ Result<std::string> sql_array(const pq::Connection& connection, const std::vecto
     return array + "]::text[]";
 }
 
+std::string sqlstate_of(const PGresult* result) {
+    const char* state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    return state == nullptr ? "" : state;
+}
+
+void append_row(SnapshotChunk& chunk, std::string_view row) {
+    if (chunk.rows++ > 0) chunk.bytes += '\n';
+    chunk.bytes += row;
+}
+
 const char* const encode_name = "cdc_envelope.encode";
 
 Status check_extension(pq::Connection& connection) {
     auto rows = connection.query(
-        "SELECT to_regproc('cdc_envelope.encode') IS NOT NULL, coalesce(has_schema_privilege("
-        "to_regnamespace('cdc_envelope'), 'USAGE'), false), current_database(), current_user");
+        "SELECT n.oid IS NOT NULL, coalesce(has_schema_privilege(n.oid, 'USAGE'), false), "
+        "current_database(), "
+        "current_user FROM (VALUES ('cdc_envelope')) AS v(name) LEFT JOIN pg_namespace n ON n.nspname = "
+        "v.name "
+        "AND EXISTS (SELECT FROM pg_proc p WHERE p.pronamespace = n.oid AND p.proname = 'encode')");
     if (!rows.ok()) return rows.status().in("snapshot");
     const std::string database(rows->text(0, 2));
     if (rows->text(0, 0) != "t") {
@@ -99,16 +112,23 @@ Status SnapshotReader::prepare(const config::Source& source, const std::string& 
 Result<bool> SnapshotReader::lock_table(const std::string& name) {
     const CapturedTable& table = tables_[at_];
     const std::string oid = std::to_string(table.oid);
-    const Status locked =
-        connection_.execute("SAVEPOINT table_read; LOCK TABLE ONLY " + name + " IN ACCESS SHARE MODE");
-    if (!locked.ok() && connection_.last_sqlstate() != "42P01") return table_error(locked);
-    if (!locked.ok()) CDC_RETURN_IF_ERROR(connection_.execute("ROLLBACK TO SAVEPOINT table_read"));
+    std::string refused;
+    const auto locked = query_interruptible(
+        connection_, "SAVEPOINT table_read; LOCK TABLE ONLY " + name + " IN ACCESS SHARE MODE", stop_, {},
+        [&](const PGresult* result) {
+            refused = sqlstate_of(result);
+            return table_error(connection_.error("", result), refused);
+        });
+    if (!locked.ok()) {
+        if (refused != "42P01") return locked.status();
+        CDC_RETURN_IF_ERROR(connection_.execute("ROLLBACK TO SAVEPOINT table_read").in("snapshot"));
+    }
     // pg_class is read under the snapshot, regclass and pg_relation_filenode as things are now.
     auto state = connection_.query(
         "SELECT " + oid + "::regclass::text = '" + oid + "', to_regclass($1) = " + oid +
             "::oid AND relfilenode = pg_relation_filenode(" + oid + ") FROM pg_class WHERE oid = " + oid,
         {name.c_str()});
-    if (!state.ok()) return table_error(state.status());
+    if (!state.ok()) return table_error(state.status(), connection_.last_sqlstate());
     if (state->count() == 1 && state->text(0, 1) == "t") return true;
     if (state->count() == 1 && state->text(0, 0) == "t") {
         log_warning("snapshot: table {} has been dropped since the snapshot was taken; its rows are left out",
@@ -134,25 +154,23 @@ Status SnapshotReader::begin_table() {
                              ") FROM ONLY " + *name + " AS \"row\") TO STDOUT (FORMAT binary)";
     const std::unique_ptr<PGresult, pq::ResultDeleter> result(PQexec(connection_.native(), copy.c_str()));
     if (PQresultStatus(result.get()) != PGRES_COPY_OUT) {
-        return table_error(connection_.error("", result.get()), result.get());
+        return table_error(connection_.error("", result.get()), sqlstate_of(result.get()));
     }
     copying_ = true;
     rows_ = {};
     return {};
 }
 
-Status SnapshotReader::table_error(const Status& status, const PGresult* result) const {
+Status SnapshotReader::table_error(const Status& status, std::string_view sqlstate) const {
     const std::string where = "snapshot of table " + display_name(tables_[at_]);
     if (status.code() != StatusCode::fatal) return status.in(where);
-    const char* raw = result == nullptr ? nullptr : PQresultErrorField(result, PG_DIAG_SQLSTATE);
-    const std::string_view state = raw == nullptr ? std::string_view(connection_.last_sqlstate()) : raw;
     std::string hint = status.hint();
-    if (state == "42501") {  // insufficient_privilege; also row_security = off where a policy applies
+    if (sqlstate == "42501") {  // insufficient_privilege; also row_security = off where a policy applies
         const std::string role = PQuser(connection_.native());
         auto name = quoted_name(connection_, tables_[at_].schema, tables_[at_].table);
         hint = "GRANT SELECT ON TABLE " + (name.ok() ? *name : "…") + " TO \"" + role +
                "\"; where the table has row security: ALTER ROLE \"" + role + "\" BYPASSRLS";
-    } else if (state == "42883") {
+    } else if (sqlstate == "42883") {
         hint = "the extension is of another version: ALTER EXTENSION cdc_envelope UPDATE";
     }
     return Status::fatal(where + ": " + status.message(), std::move(hint));
@@ -173,7 +191,7 @@ Result<bool> SnapshotReader::receive() {
         if (stop_ && stop_()) return Status::retry("snapshot: stopped");
         pollfd entry{PQsocket(native), POLLIN, 0};
         poll(&entry, 1, wait_step_ms);
-        if (PQconsumeInput(native) == 0) return table_error(connection_.error(""));
+        if (PQconsumeInput(native) == 0) return table_error(connection_.error(""), {});
     }
 }
 
@@ -181,7 +199,7 @@ Status SnapshotReader::end_table() {
     copying_ = false;
     const std::unique_ptr<PGresult, pq::ResultDeleter> result(PQgetResult(connection_.native()));
     if (PQresultStatus(result.get()) != PGRES_COMMAND_OK) {
-        return table_error(connection_.error("", result.get()), result.get());
+        return table_error(connection_.error("", result.get()), sqlstate_of(result.get()));
     }
     while (PGresult* rest = PQgetResult(connection_.native()))
         PQclear(rest);
@@ -191,15 +209,6 @@ Status SnapshotReader::end_table() {
     // Gives the table's lock back: DDL waits for one table, not for the whole snapshot.
     return connection_.execute("ROLLBACK TO SAVEPOINT table_read").in("snapshot");
 }
-
-namespace {
-
-void append_row(SnapshotChunk& chunk, std::string_view row) {
-    if (chunk.rows++ > 0) chunk.bytes += '\n';
-    chunk.bytes += row;
-}
-
-}  // namespace
 
 // Appends rows of the present table until the chunk is full; the row that does not fit is carried over, so
 // that the last chunk of a table is known to be the last. True where the table is at its end.

@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/lsn.h"
@@ -56,7 +57,7 @@ class SnapshotReader {
     Result<bool> fill(SnapshotChunk& chunk, std::size_t max_bytes);
     Result<bool> receive();
     Status end_table();
-    Status table_error(const Status& status, const PGresult* result = nullptr) const;
+    Status table_error(const Status& status, std::string_view sqlstate) const;
 
     pq::Connection connection_;
     StopCheck stop_;

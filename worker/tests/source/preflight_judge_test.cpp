@@ -66,7 +66,14 @@ TEST(Preflight, the_allow_list_is_read_name_by_name) {
     facts.output_plugin_libraries = "\"pgoutput, test_decoding, cdc_envelope\"";
     EXPECT_TRUE(server_troubles(facts).size() == 1u) << "one quoted name is not a list";
     facts.output_plugin_libraries.reset();
-    EXPECT_TRUE(server_troubles(facts).empty()) << "an older minor knows no such setting";
+    facts.version = 150018;
+    EXPECT_TRUE(server_troubles(facts).empty());
+    const Findings findings = judge_server(facts, config::Source{}, SnapshotMode::initial);
+    EXPECT_TRUE(std::ranges::any_of(
+        findings, [](const Finding& f) { return f.what.find("has no output_plugin") != std::string::npos; }));
+    EXPECT_FALSE(knows_plugin_setting(150018) || knows_plugin_setting(130023) ||
+                 knows_plugin_setting(180005));
+    EXPECT_TRUE(knows_plugin_setting(150019) && knows_plugin_setting(180006) && knows_plugin_setting(190000));
 }
 
 TEST(Preflight, wal_level_role_and_version) {

@@ -85,6 +85,7 @@ Status Pipeline::run_with(SinkGroup& sinks) {
     identity_ = stream->identity();
 
     CDC_RETURN_IF_ERROR(open_sinks(sinks, identity_));
+    CDC_RETURN_IF_ERROR(stream->identify());  // the positions just read may be newer than the first answer
     std::optional<source::SlotState> slot;
     {
         Result<pq::Connection> sql =

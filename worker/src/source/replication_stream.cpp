@@ -66,19 +66,26 @@ Result<ReplicationStream> ReplicationStream::open(const std::string& dsn,
                                                   const std::string& application_name) {
     auto connection = open_source_connection(dsn, application_name, pq::Mode::replication);
     if (!connection.ok()) return connection.status().in("source");
-    auto rows = connection->query("IDENTIFY_SYSTEM");
+    ReplicationStream stream(std::move(*connection));
+    CDC_RETURN_IF_ERROR(stream.identify());
+    return stream;
+}
+
+Status ReplicationStream::identify() {
+    auto rows = connection_.query("IDENTIFY_SYSTEM");
     if (!rows.ok()) return rows.status().in("IDENTIFY_SYSTEM");
     if (rows->count() != 1 || PQnfields(rows->native()) < 4) {
         return Status::fatal("IDENTIFY_SYSTEM: the answer is not that of a PostgreSQL server");
     }
     const std::string_view timeline = rows->text(0, 1);
-    SourceIdentity identity{std::string(rows->text(0, 0)), 0, std::string(rows->text(0, 3))};
-    std::from_chars(timeline.data(), timeline.data() + timeline.size(), identity.timeline);
+    identity_ = {std::string(rows->text(0, 0)), 0, std::string(rows->text(0, 3))};
+    std::from_chars(timeline.data(), timeline.data() + timeline.size(), identity_.timeline);
     const auto flush = Lsn::parse(rows->text(0, 2));
-    if (!flush || identity.timeline == 0) {
+    if (!flush || identity_.timeline == 0) {
         return Status::fatal("IDENTIFY_SYSTEM: the answer has no position and timeline");
     }
-    return ReplicationStream(std::move(*connection), std::move(identity), *flush);
+    server_flush_lsn_ = *flush;
+    return {};
 }
 
 Status ReplicationStream::start(const std::string& slot, Lsn start_lsn, const PluginOptions& options) {

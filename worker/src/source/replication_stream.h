@@ -52,8 +52,11 @@ class ReplicationStream {
     static Result<ReplicationStream> open(const std::string& dsn, const std::string& application_name);
 
     const SourceIdentity& identity() const { return identity_; }
-    // The server's flush position when the connection was made: no commit beyond it existed then.
+    // The server's flush position when it was last asked: no commit beyond it existed then.
     Lsn server_flush_lsn() const { return server_flush_lsn_; }
+    // Asks again (before start only). Needed where positions to be compared were read after open: a worker
+    // that was still leaving may have stored one beyond the first answer.
+    Status identify();
     int server_version() const { return connection_.server_version(); }
 
     // START_REPLICATION … LOGICAL: start_lsn is an end LSN; the server sends the transactions that end after
@@ -78,8 +81,7 @@ class ReplicationStream {
     Status finish(std::chrono::milliseconds limit = std::chrono::milliseconds(3000));
 
   private:
-    ReplicationStream(pq::Connection connection, SourceIdentity identity, Lsn flush)
-        : connection_(std::move(connection)), identity_(std::move(identity)), server_flush_lsn_(flush) {}
+    explicit ReplicationStream(pq::Connection connection) : connection_(std::move(connection)) {}
 
     Status stream_ended();
     Status drain_until_done(std::chrono::steady_clock::time_point deadline);

@@ -41,6 +41,12 @@ scratch_end() {
     exit "$status"
 }
 
+# build TARGET…: make's targets in the checkout, one run at a time.
+build() {
+    mkdir -p "$root/build"
+    flock "$root/build/lock" make -s -C "$root" PG_CONFIG="$system_postgres" "$@"
+}
+
 # as_postgres COMMAND…: as the user postgres where we are root, else as we are; in a directory that user can enter.
 as_postgres() {
     if [ "$(id -u)" -eq 0 ]; then
@@ -70,7 +76,8 @@ private_postgres() {
     ln -s "$sharedir"/extension/* "$scratch/install$sharedir/extension/"
     # what an earlier `make install` put into the system must not be written through the links
     rm -f "$scratch/install$libdir"/cdc_envelope* "$scratch/install$sharedir"/extension/cdc_envelope*
-    make -s -C "$root/plugin" PG_CONFIG="$system_postgres" DESTDIR="$scratch/install" install >/dev/null
+    flock "$root/build/lock" make -s -C "$root/plugin" PG_CONFIG="$system_postgres" DESTDIR="$scratch/install" install \
+        >/dev/null
     pgbin=$scratch/install$bindir
 }
 

@@ -1,5 +1,7 @@
 // The slot's life on a real server.
 #include <gmock/gmock.h>
+#include <spdlog/sinks/ostream_sink.h>
+#include <spdlog/spdlog.h>
 
 #include <atomic>
 #include <future>
@@ -114,6 +116,26 @@ TEST_F(SlotOnServer, creation_waits_for_older_transactions_and_can_be_stopped) {
     const auto point = patient.get();
     ASSERT_TRUE(point.ok()) << point.status().to_string();
     EXPECT_EQ(state(slot_name())->confirmed_flush_lsn, *point);
+}
+
+TEST_F(SlotOnServer, creation_that_waits_says_for_whom) {
+    std::ostringstream log;
+    const auto before = spdlog::default_logger();
+    spdlog::set_default_logger(
+        std::make_shared<spdlog::logger>("test", std::make_shared<spdlog::sinks::ostream_sink_mt>(log)));
+    run("CREATE TABLE public.t (id int)");
+    std::unique_ptr<pq::Connection> writer;
+    connect(dsn_, writer);
+    run(*writer, "BEGIN; INSERT INTO public.t VALUES (1)");
+    const auto give_up = std::chrono::steady_clock::now() + std::chrono::milliseconds(3500);
+    const Status stopped = SnapshotSlot::create(dsn_, "cdc test", slot_name(), [&] {
+                               return std::chrono::steady_clock::now() > give_up;
+                           }).status();
+    spdlog::set_default_logger(before);
+    EXPECT_EQ(stopped.code(), StatusCode::retry);
+    EXPECT_THAT(log.str(), HasSubstr("waits for the transaction of process " +
+                                     value(*writer, "SELECT pg_backend_pid()") + " (role "));
+    EXPECT_THAT(log.str(), HasSubstr("idle in transaction"));
 }
 
 TEST_F(SlotOnServer, a_slot_that_is_there_already_is_not_made_again) {

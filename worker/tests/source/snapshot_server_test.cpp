@@ -197,7 +197,7 @@ TEST_F(SnapshotOnServer, privileges_that_are_missing_are_named_with_their_grant)
     const std::string role = name_ + "_role";
     run("CREATE ROLE " + role +
         " LOGIN; CREATE TABLE public.a (id int PRIMARY KEY);"
-        "GRANT USAGE ON SCHEMA public TO " +
+        "GRANT USAGE ON SCHEMA public, cdc_envelope TO " +
         role);
     take_snapshot();
     const std::string dsn = dsn_ + " user=" + role;

@@ -23,55 +23,103 @@ inline uint64 escaped_bytes(uint64 w) {
     return control_bytes(w) | zero_bytes(w ^ kOnes * '"') | zero_bytes(w ^ kOnes * '\\');
 }
 
-inline bool is_escaped(unsigned char c) {
-    return c < 0x20 || c == '"' || c == '\\';
+inline uint64 load_word(const char* s) {
+    uint64 word;
+    memcpy(&word, s, sizeof(word));
+    return word;
 }
 
-// First byte that can't be copied: one to escape or, with stop_at_non_ascii, one >= 0x80.
-template <bool stop_at_non_ascii>
+// End of the bytes from s on that a JSON string holds as they are.
 const char* end_of_plain(const char* s, const char* end) {
-    while (end - s >= 8) {
-        uint64 word;
-        memcpy(&word, s, sizeof(word));
-        if (escaped_bytes(word) | (stop_at_non_ascii ? word & kHighBits : 0)) break;
+    while (end - s >= 8 && escaped_bytes(load_word(s)) == 0) {
         s += 8;
     }
-    while (s < end) {
-        const auto c = static_cast<unsigned char>(*s);
-        if (is_escaped(c) || (stop_at_non_ascii && c >= 0x80)) break;
+    while (s < end && static_cast<unsigned char>(*s) >= 0x20 && *s != '"' && *s != '\\') {
         ++s;
     }
     return s;
 }
 
-void append_escape(StringInfo out, unsigned char c) {
+const char* first_non_ascii(const char* s, const char* end) {
+    while (end - s >= 8 && (load_word(s) & kHighBits) == 0) {
+        s += 8;
+    }
+    while (s < end && static_cast<unsigned char>(*s) < 0x80) {
+        ++s;
+    }
+    return s;
+}
+
+constexpr int kLongestEscape = 6;  // \u0001
+
+char* put_escape(char* to, unsigned char c) {
+    char letter;
     switch (c) {
         case '"':
-            append_raw(out, "\\\"");
-            return;
         case '\\':
-            append_raw(out, "\\\\");
-            return;
+            letter = static_cast<char>(c);
+            break;
         case '\b':
-            append_raw(out, "\\b");
-            return;
+            letter = 'b';
+            break;
         case '\f':
-            append_raw(out, "\\f");
-            return;
+            letter = 'f';
+            break;
         case '\n':
-            append_raw(out, "\\n");
-            return;
+            letter = 'n';
+            break;
         case '\r':
-            append_raw(out, "\\r");
-            return;
+            letter = 'r';
+            break;
         case '\t':
-            append_raw(out, "\\t");
-            return;
+            letter = 't';
+            break;
         default: {
-            const char text[] = {'\\', 'u', '0', '0', kHexLower[c >> 4], kHexLower[c & 15]};
-            append_raw(out, text, sizeof(text));
+            const char text[kLongestEscape] = {'\\', 'u', '0', '0', kHexLower[c >> 4], kHexLower[c & 15]};
+            memcpy(to, text, sizeof(text));
+            return to + sizeof(text);
         }
     }
+    to[0] = '\\';
+    to[1] = letter;
+    return to + 2;
+}
+
+// Appends text whose non-ASCII bytes, if any, are to be copied. In pieces, each with room for its longest
+// form, so that no byte costs a check of its own.
+bool append_copyable(StringInfo out, const char* s, const char* end, int limit) {
+    constexpr ptrdiff_t piece = 4096;
+    while (s < end && out->len <= limit) {
+        const char* piece_end = s + std::min(piece, end - s);
+        enlargeStringInfo(out, static_cast<int>(piece_end - s) * kLongestEscape);
+        char* to = out->data + out->len;
+        for (;;) {
+            const char* plain_end = end_of_plain(s, piece_end);
+            const auto run = static_cast<size_t>(plain_end - s);
+            memcpy(to, s, run);
+            to += run;
+            s = plain_end;
+            if (s == piece_end) break;
+            to = put_escape(to, static_cast<unsigned char>(*s++));
+        }
+        *to = '\0';
+        out->len = static_cast<int>(to - out->data);
+    }
+    return out->len <= limit;
+}
+
+// Appends text whose non-ASCII bytes need conversion, or are not all valid.
+bool append_converted(StringInfo out, const char* s, const char* end, int limit) {
+    bool within = true;
+    while (s < end && within) {
+        const char* ascii_end = first_non_ascii(s, end);
+        const char* run_end = end_of_non_ascii(ascii_end, end);
+        within =
+            append_copyable(out, s, ascii_end, limit) &&
+            json_append_non_ascii_within(out, ascii_end, static_cast<size_t>(run_end - ascii_end), limit);
+        s = run_end;
+    }
+    return within;
 }
 
 // A byte that stands for no character: \\xhh, the text \xhh.
@@ -210,38 +258,19 @@ bool json_append_non_ascii_within(StringInfo out, const char* s, size_t len, int
 bool json_append_string_within(StringInfo out, const char* s, size_t len, int limit) {
     const int start = out->len;
     const char* end = s + len;
-    const char* plain = end_of_plain<true>(s, end);
-    // One check of all that is left costs less than one per run; where it fails, the runs are looked at
-    // singly.
-    const auto left = static_cast<size_t>(end - plain);
-    const bool copy_non_ascii = database_is_utf8() && plain < end &&
-                                static_cast<unsigned char>(*plain) >= 0x80 &&
-                                valid_utf8_prefix(plain, left) == left;
-    if (copy_non_ascii) plain = end_of_plain<false>(plain, end);
+    const char* high = first_non_ascii(s, end);
+    const auto left = static_cast<size_t>(end - high);
+    // One check of all that is left costs less than one per run. It fails at an inner NUL too; that only
+    // costs time.
+    const bool copyable = left == 0 || (database_is_utf8() && valid_utf8_prefix(high, left) == left);
     appendStringInfoChar(out, '"');
-    bool within = true;
-    for (;;) {
-        const auto run = static_cast<size_t>(plain - s);
-        within = within && has_room(out, run + 1, limit);
-        if (!within) break;
-        append_raw(out, s, run);
-        if (plain == end) break;
-        s = plain;
-        if (static_cast<unsigned char>(*s) < 0x80) {
-            append_escape(out, static_cast<unsigned char>(*s++));
-        } else {
-            const char* run_end = end_of_non_ascii(s, end);
-            within = json_append_non_ascii_within(out, s, static_cast<size_t>(run_end - s), limit);
-            s = run_end;
-        }
-        plain = copy_non_ascii ? end_of_plain<false>(s, end) : end_of_plain<true>(s, end);
-    }
-    if (within) {
+    const bool within = copyable ? append_copyable(out, s, end, limit) : append_converted(out, s, end, limit);
+    if (within && has_room(out, 1, limit)) {
         appendStringInfoChar(out, '"');
-    } else {
-        truncate_text(out, start);
+        return true;
     }
-    return within;
+    truncate_text(out, start);
+    return false;
 }
 
 void json_append_string(StringInfo out, const char* s, size_t len) {

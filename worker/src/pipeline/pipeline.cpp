@@ -116,6 +116,7 @@ Status Pipeline::open_sinks(SinkGroup& sinks, const SourceIdentity& identity) {
     context.slot = source.slot;
     context.projection = source.projection;
     context.source_commit = source.source_commit;
+    context.json_as_string = source.json == "string";
     context.source = identity;
     context.catalog = &catalog_;
     context.captures = [filter = source::TableFilter(source)](const std::string& schema,

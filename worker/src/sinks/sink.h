@@ -34,6 +34,8 @@ struct SinkContext {
     std::string projection;     // goes into evidence_id; names this consumer in the ledger
     std::string source_commit;  // the other half of evidence_id
     SourceIdentity source;
+    // The plugin's option json=string: json columns are strings of text, and not documents.
+    bool json_as_string = false;
     TableCatalog* catalog = nullptr;
     // Whether the pipeline captures schema.table (unquoted): a sink that writes into the source database
     // itself must refuse a table that would come back to it.

@@ -1,0 +1,229 @@
+#include "sinks/postgres/batch.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "envelope/event_reader.h"
+#include "sinks/postgres/row_json.h"
+
+namespace cdc::projection {
+namespace {
+
+// A statement's bounds: large enough that a round through the planner does not count, small enough that a
+// result comes back while the next statement is being written.
+constexpr std::size_t max_rows = 2000;
+constexpr std::size_t max_bytes = 1u << 20;
+
+const char* op_name(Op op) {
+    switch (op) {
+        case Op::insert:
+            return "insert";
+        case Op::update:
+            return "update";
+        case Op::remove:
+            return "delete";
+        case Op::read:
+            return "snapshot row";
+        case Op::truncate:
+            return "truncate";
+        default:
+            return "event";
+    }
+}
+
+// The columns of table that are named, bare or with the image before them ("after.doc").
+void add_named(std::vector<std::size_t>& out, const ProjectionTable& table,
+               const std::vector<std::string>& names) {
+    for (std::size_t i = 0; i < table.columns.size(); ++i) {
+        const std::string& column = table.columns[i].name;
+        const bool named = std::ranges::any_of(
+            names, [&](const std::string& name) { return name == column || name == "after." + column; });
+        if (named && std::ranges::find(out, i) == out.end()) out.push_back(i);
+    }
+}
+
+std::vector<std::size_t> omitted_columns(const ProjectionTable& table, const EventBody& body) {
+    std::vector<std::size_t> omitted;
+    if (body.unchanged.empty() && body.oversize.empty()) return omitted;
+    add_named(omitted, table, body.unchanged);
+    add_named(omitted, table, body.oversize);
+    std::ranges::sort(omitted);
+    return omitted;
+}
+
+// What every changed row says of its origin: evidence_id, commit_lsn, schema_version, ts_source.
+void append_origin(std::vector<std::string>& parameters, const Event& event, const EventBody& body) {
+    parameters.push_back(unescape_json(body.evidence_id));
+    parameters.push_back(event.commit_lsn.to_string());
+    parameters.push_back(std::to_string(event.schema_version));
+    parameters.emplace_back(event.ts_source);
+}
+
+Status no_old_image(const Event& event, const char* why) {
+    return Status::reject(
+        describe(event) + ": " + why,
+        "give the table a primary key, or ALTER TABLE … REPLICA IDENTITY FULL, and take the "
+        "snapshot again");
+}
+
+}  // namespace
+
+std::string describe(const Event& event) {
+    std::string text = std::string(op_name(event.op)) + " of " + unescape_json(event.schema) + "." +
+                       unescape_json(event.table) + ", source_id " + std::string(event.source_id) +
+                       ", commit_lsn " + event.commit_lsn.to_string();
+    if (event.seq >= 0) text += ", seq " + std::to_string(event.seq);
+    return text;
+}
+
+Status Batcher::add(const ProjectionTable& table, const Event& event, const EventBody& body) {
+    if (event.op == Op::truncate) {
+        add_all_gone(table, event, body);
+        return {};
+    }
+    return table.keyed() ? add_keyed(table, event, body) : add_keyless(table, event, body);
+}
+
+void Batcher::add_all_gone(const ProjectionTable& table, const Event& event, const EventBody& body) {
+    flush_table(table);
+    const bool keep = deletes_ == config::Deletes::tombstone;
+    Batch batch{&table, keep ? Action::tombstone_all : Action::remove_all, {}, {}, {&event}};
+    batch.parameters.push_back(std::string(event.source_id) + "/");
+    if (keep) {
+        append_origin(batch.parameters, event, body);
+        batch.parameters.push_back(std::to_string(event.seq));
+    }
+    closed_.push_back(std::move(batch));
+}
+
+Status Batcher::add_keyed(const ProjectionTable& table, const Event& event, const EventBody& body) {
+    if (event.key.empty()) return no_old_image(event, "the event has no key, so its row can't be found");
+    if (event.op == Op::remove) {
+        const bool keep = deletes_ == config::Deletes::tombstone;
+        return add_row({&table, keep ? Action::tombstone : Action::remove, {}, {}, {}}, event.key, event,
+                       body);
+    }
+    if (!event.old_source_id.empty()) CDC_RETURN_IF_ERROR(add_move(table, event, body));
+    return add_row({&table, Action::upsert, omitted_columns(table, body), {}, {}}, body.after, event, body);
+}
+
+// The row keeps what the WAL does not have, so it moves instead of being deleted and made anew. Only a
+// tombstone can be in its way: the source's own key was free.
+Status Batcher::add_move(const ProjectionTable& table, const Event& event, const EventBody& body) {
+    if (body.before.empty()) return no_old_image(event, "the event changes the key and has no old key");
+    flush_table(table);
+    CDC_RETURN_IF_ERROR(add_single({&table, Action::clear_key, {}, {}, {&event}}, event.key, event, body));
+    std::string old_key = "[";
+    const ImageOptions options{&body.json_null, "before.", json_as_string_};
+    CDC_RETURN_IF_ERROR(append_row(old_key, table, event, body.before, options));
+    old_key += ']';
+    return add_single({&table, Action::move_key, {}, {std::move(old_key)}, {&event}}, event.key, event, body);
+}
+
+Status Batcher::add_keyless(const ProjectionTable& table, const Event& event, const EventBody& body) {
+    if (event.op == Op::insert || event.op == Op::read) {
+        return add_row({&table, Action::append, omitted_columns(table, body), {}, {}}, body.after, event,
+                       body);
+    }
+    if (body.before.empty()) {
+        return no_old_image(event,
+                            "the table has no key and the event no old image, so its row can't be found");
+    }
+    flush_table(table);
+    const bool keep = deletes_ == config::Deletes::tombstone;
+    Batch batch{&table, Action::replace_one, {}, {}, {&event}};
+    if (event.op == Op::update) {
+        batch.omitted = omitted_columns(table, body);
+    } else {
+        batch.action = keep ? Action::tombstone_one : Action::remove_one;
+    }
+    std::string before = "[";
+    CDC_RETURN_IF_ERROR(
+        append_row(before, table, event, body.before, {&body.json_null, "before.", json_as_string_}));
+    before += ']';
+    batch.parameters.emplace_back(event.old_source_id.empty() ? event.source_id : event.old_source_id);
+    batch.parameters.push_back(std::move(before));
+    if (batch.action == Action::remove_one) {
+        closed_.push_back(std::move(batch));
+        return {};
+    }
+    append_origin(batch.parameters, event, body);
+    return add_single(std::move(batch), event.op == Op::update ? body.after : body.before, event, body);
+}
+
+// A batch of one row, which becomes its last parameter.
+Status Batcher::add_single(Batch batch, std::string_view image, const Event& event, const EventBody& body) {
+    std::string row = "[";
+    CDC_RETURN_IF_ERROR(
+        append_row(row, *batch.table, event, image, {&body.json_null, "after.", json_as_string_}));
+    row += ']';
+    batch.parameters.push_back(std::move(row));
+    closed_.push_back(std::move(batch));
+    return {};
+}
+
+Status Batcher::add_row(Batch shape, std::string_view image, const Event& event, const EventBody& body) {
+    std::string row;
+    CDC_RETURN_IF_ERROR(
+        append_row(row, *shape.table, event, image, {&body.json_null, "after.", json_as_string_}));
+    Group& group = open_[shape.table->quoted];
+    const bool fits = group.batch.table == shape.table && group.batch.action == shape.action &&
+                      group.batch.omitted == shape.omitted && group.rows.size() < max_rows &&
+                      group.bytes + row.size() <= max_bytes && shape.table->key_is_canonical;
+    if (!fits) {
+        close(group);
+        if (shape.action != Action::remove) append_origin(shape.parameters, event, body);
+        group.batch = std::move(shape);
+    }
+    group.bytes += row.size();
+    if (!event.key.empty()) {
+        const auto [known, is_new] = group.row_of_key.try_emplace(event.key, group.rows.size());
+        if (!is_new) {
+            group.bytes -= group.rows[known->second].size();
+            group.rows[known->second] = std::move(row);
+            group.batch.events[known->second] = &event;
+            return {};
+        }
+    }
+    group.rows.push_back(std::move(row));
+    group.batch.events.push_back(&event);
+    return {};
+}
+
+void Batcher::close(Group& group) {
+    if (!group.rows.empty()) {
+        std::string rows;
+        rows.reserve(group.bytes + group.rows.size() + 2);
+        rows += '[';
+        for (const std::string& row : group.rows) {
+            if (rows.size() > 1) rows += ',';
+            rows += row;
+        }
+        rows += ']';
+        group.batch.parameters.push_back(std::move(rows));
+        closed_.push_back(std::move(group.batch));
+    }
+    group = {};
+}
+
+void Batcher::flush_table(const ProjectionTable& table) {
+    const auto group = open_.find(table.quoted);
+    if (group != open_.end()) close(group->second);
+}
+
+void Batcher::flush() {
+    for (auto& [name, group] : open_)
+        close(group);
+    open_.clear();
+}
+
+std::vector<Batch> Batcher::take() {
+    return std::exchange(closed_, {});
+}
+
+void Batcher::clear() {
+    open_.clear();
+    closed_.clear();
+}
+
+}  // namespace cdc::projection

@@ -1,0 +1,39 @@
+// ProjectionTable: a table of the target as one schema_version of its source sees it, ready for SQL: names
+// quoted, types as the target itself prints them. Owner: TableKeeper, for as long as the sink is open.
+// Thread: plain value.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+namespace cdc::projection {
+
+struct ProjectionColumn {
+    std::string name;        // unquoted
+    std::string quoted;      // as an SQL identifier
+    std::string type;        // as the target's format_type prints it
+    bool json_text = false;  // json, jsonb or a domain over them: handed over as the document's text
+};
+
+struct ProjectionTable {
+    std::string source;  // schema.table of the source, for messages
+    std::string target;  // schema.table of the target, for messages
+    std::string quoted;  // the target's name as SQL
+    int schema_version = 0;
+    std::vector<ProjectionColumn> columns;  // the source's columns, in its order
+    std::vector<std::size_t> key;           // indexes into columns; empty: a table without a key
+    // Two keys are equal only where their JSON is the same bytes. False for numeric (1.0 = 1.00), citext and
+    // their like: then no statement may hold two rows, as they could be one.
+    bool key_is_canonical = true;
+    // Columns that events of schema_version 0 still had and the source's table has not: not projected.
+    std::vector<std::string> ignored;
+
+    bool keyed() const { return !key.empty(); }
+};
+
+// The columns that the projection adds to those of the source.
+inline constexpr const char* envelope_columns[] = {"_source_id",      "_evidence_id", "_commit_lsn", "_seq",
+                                                   "_schema_version", "_ts_source",   "_deleted"};
+
+}  // namespace cdc::projection

@@ -1,0 +1,74 @@
+#include "sinks/postgres/sql_error.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "pq/sqlstate.h"
+
+namespace cdc::projection {
+namespace {
+
+std::string field_of(const PGresult* result, int code) {
+    const char* value = result == nullptr ? nullptr : PQresultErrorField(result, code);
+    return value == nullptr ? "" : value;
+}
+
+bool passes(std::string_view sqlstate) {
+    static constexpr std::array<std::string_view, 8> states = {
+        "55P03",  // lock_not_available (lock_timeout)
+        "57014",  // query_canceled
+        "57P05",  // idle_session_timeout
+        "25P03",  // idle_in_transaction_session_timeout
+        "25006",  // read_only_sql_transaction: a primary became a standby
+        "58030",  // io_error
+        "26000",  // the session's prepared statements are gone (a pooler, DISCARD ALL)
+        "53100",  // disk_full
+    };
+    return cdc::pq::is_passing(sqlstate) || sqlstate.starts_with("53") || sqlstate.starts_with("40") ||
+           std::ranges::find(states, sqlstate) != states.end();
+}
+
+bool is_of_data(std::string_view sqlstate) {
+    static constexpr std::array<std::string_view, 6> classes = {"21", "22", "23", "44", "54", "P0"};
+    return std::ranges::any_of(classes,
+                               [&](std::string_view prefix) { return sqlstate.starts_with(prefix); });
+}
+
+}  // namespace
+
+StatusCode status_code_of(std::string_view sqlstate) {
+    if (sqlstate.empty() || passes(sqlstate))
+        return StatusCode::retry;  // empty: libpq speaks, of the connection
+    return is_of_data(sqlstate) ? StatusCode::reject : StatusCode::fatal;
+}
+
+std::string sqlstate_of(const PGresult* result) {
+    return field_of(result, PG_DIAG_SQLSTATE);
+}
+
+Status sql_error(const PGconn* connection, const PGresult* result, const std::string& where) {
+    const std::string state = sqlstate_of(result);
+    std::string message = field_of(result, PG_DIAG_MESSAGE_PRIMARY);
+    if (message.empty()) {
+        message = PQerrorMessage(connection);
+        message = message.substr(0, message.find('\n'));
+    }
+    if (message.empty()) message = "the connection broke";
+    message = where + ": " + message;
+    if (!state.empty()) message += " (SQLSTATE " + state + ")";
+    std::string hint = field_of(result, PG_DIAG_MESSAGE_HINT);
+    if (PQstatus(connection) == CONNECTION_BAD) return Status::retry(std::move(message), std::move(hint));
+    switch (status_code_of(state)) {
+        case StatusCode::retry:
+            return Status::retry(std::move(message), std::move(hint));
+        case StatusCode::reject:
+            return Status::reject(std::move(message), std::move(hint));
+        default:
+            if (hint.empty() && state == "42501")
+                hint = "grant the sink's role what it needs on the projection";
+            return Status::fatal(std::move(message), std::move(hint));
+    }
+}
+
+}  // namespace cdc::projection

@@ -1,0 +1,32 @@
+// The SQL of each Action, as text with parameters. Values reach the server as parameters only; identifiers
+// and types come quoted from a ProjectionTable.
+//
+// Parameters, in order ("origin" is evidence_id, commit_lsn, schema_version, ts_source; "rows" a JSON array):
+//   upsert, tombstone, append    origin, rows
+//   remove                       rows
+//   clear_key                    [new key]
+//   move_key                     [old key], [new key]
+//   replace_one, tombstone_one   old source_id, [old image], origin, [row]
+//   remove_one                   old source_id, [old image]
+//   tombstone_all                source_id prefix, origin, seq
+//   remove_all                   source_id prefix
+// The *_one statements divide by the number of rows that they changed: an SQL error (22012) where it is none,
+// as nobody is there to count when statements are pipelined. Thread: pure functions.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "sinks/postgres/batch.h"
+#include "sinks/postgres/projection_table.h"
+
+namespace cdc::projection {
+
+std::string statement_sql(const ProjectionTable& table, Action action,
+                          const std::vector<std::size_t>& omitted);
+
+// CREATE TABLE of a projection and, without a key, the index that finds a row by its old image.
+std::string create_table_sql(const ProjectionTable& table);
+
+}  // namespace cdc::projection

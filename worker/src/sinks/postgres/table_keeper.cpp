@@ -1,0 +1,360 @@
+#include "sinks/postgres/table_keeper.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "base/log.h"
+#include "envelope/event_reader.h"
+#include "sinks/postgres/statements.h"
+#include "sinks/postgres/table_check.h"
+
+namespace cdc::projection {
+namespace {
+
+std::string known_key(const Event& event) {
+    std::string key(event.schema);
+    key += '\0';
+    key += event.table;
+    key += '\0';
+    return key + std::to_string(event.schema_version);
+}
+
+// The events' own key decides where there is one: which columns it has depends on the replica identity.
+Result<std::vector<std::string>> key_of(const Event& event, const TableDefinition& definition) {
+    if (!event.is_row()) return definition.key;
+    if (event.key.empty()) {
+        const bool by_image = event.source_id.find("/ROW:") != std::string_view::npos;
+        return by_image ? std::vector<std::string>() : definition.key;
+    }
+    Result<std::vector<std::pair<std::string, std::string_view>>> members = read_members(event.key);
+    if (!members.ok()) return members.status();
+    std::vector<std::string> names;
+    for (const auto& [name, value] : *members)
+        names.push_back(name);
+    return names;
+}
+
+std::string table_source_id(const Event& event) {
+    if (!event.is_row()) return std::string(event.source_id);
+    return std::string(event.source_id.substr(0, event.source_id.rfind('/')));
+}
+
+// The members of the image that the table has no column for. Only where the version is not recorded: a
+// recorded one says what the columns are.
+Result<std::vector<std::string>> unexplained(const ProjectionTable& table, const EventBody& body) {
+    std::vector<std::string> names;
+    if (body.after.empty()) return names;
+    Result<std::vector<std::pair<std::string, std::string_view>>> members = read_members(body.after);
+    if (!members.ok()) return members.status();
+    for (const auto& [name, value] : *members) {
+        const bool column =
+            std::ranges::find(table.columns, name, &ProjectionColumn::name) != table.columns.end();
+        if (!column && std::ranges::find(table.ignored, name) == table.ignored.end()) names.push_back(name);
+    }
+    return names;
+}
+
+}  // namespace
+
+Status TableKeeper::open() {
+    Result<pq::Rows> rows =
+        session_.run("finding out which database the target is",
+                     "SELECT system_identifier::text, current_database() FROM pg_control_system()");
+    if (!rows.ok()) return rows.status();
+    target_is_source_ =
+        rows->text(0, 0) == context_.source.system_identifier && rows->text(0, 1) == context_.source.database;
+    for (const char* name : {"projection_ledger", "projection_position", "projection_table"})
+        CDC_RETURN_IF_ERROR(refuse_captured({settings_.ledger_schema, name}, "the sink's own table"));
+    return {};
+}
+
+Status TableKeeper::refuse_captured(const TargetName& target, const std::string& what) const {
+    if (!target_is_source_ || !context_.captures || !context_.captures(target.schema, target.table))
+        return {};
+    return Status::fatal(
+        what + " " + target.display() +
+            " is in the source database and captured by the pipeline itself: it would feed itself",
+        "exclude it (source: exclude_tables), or use another database");
+}
+
+Result<TableKeeper::Names> TableKeeper::names_of(const Event& event) const {
+    Names names;
+    names.schema = unescape_json(event.schema);
+    names.table = unescape_json(event.table);
+    Result<TargetName> target = target_name(settings_.table, names.schema, names.table);
+    if (!target.ok()) return target.status();
+    names.target = std::move(target).value();
+    return names;
+}
+
+const ProjectionTable* TableKeeper::known(const Event& event, const EventBody& body) {
+    const auto found = known_.find(known_key(event));
+    if (found == known_.end()) return nullptr;
+    if (event.schema_version == 0 && event.is_row()) {
+        const Result<std::vector<std::string>> names = unexplained(*found->second, body);
+        if (!names.ok() || !names.value().empty()) return nullptr;
+    }
+    return found->second;
+}
+
+Result<const ProjectionTable*> TableKeeper::prepare(const Event& event, const EventBody& body) {
+    Result<TableDefinition> definition = context_.catalog->definition(
+        unescape_json(event.schema), unescape_json(event.table), event.schema_version);
+    if (!definition.ok()) return definition.status();
+    return prepare(event, body, *definition);
+}
+
+Result<const ProjectionTable*> TableKeeper::prepare(const Event& event, const EventBody& body,
+                                                    const TableDefinition& definition) {
+    Result<Names> names = names_of(event);
+    if (!names.ok()) return names.status();
+    CDC_RETURN_IF_ERROR(check_definition(names->source(), definition));
+    CDC_RETURN_IF_ERROR(refuse_captured(names->target, "projection table"));
+    Result<std::vector<std::string>> key = key_of(event, definition);
+    if (!key.ok()) return key.status();
+    Result<std::vector<TypeInTarget>> types = look_up_types(session_, definition.columns);
+    if (!types.ok()) return types.status();
+    CDC_RETURN_IF_ERROR(make_ready(*names, event, definition, *key, *types));
+    Result<ProjectionTable> table = describe_table(*names, definition, *key);
+    if (!table.ok()) return table.status();
+    table->schema_version = event.schema_version;
+    if (event.schema_version == 0) {
+        Result<std::vector<std::string>> left_out = unexplained(*table, body);
+        if (!left_out.ok()) return left_out.status();
+        for (const std::string& name : *left_out) {
+            log_warning("column {} of {} is in the stream but not in the table any more: it is not projected",
+                        name, names->source());
+        }
+        table->ignored = std::move(left_out).value();
+    }
+    tables_.push_back(std::make_unique<ProjectionTable>(std::move(table).value()));
+    known_[known_key(event)] = tables_.back().get();
+    return static_cast<const ProjectionTable*>(tables_.back().get());
+}
+
+Result<const ProjectionTable*> TableKeeper::registered(const Event& event) {
+    Result<Names> names = names_of(event);
+    if (!names.ok()) return names.status();
+    Result<bool> ours = is_registered(*names);
+    if (!ours.ok()) return ours.status();
+    if (!*ours) return static_cast<const ProjectionTable*>(nullptr);
+    Result<std::string> quoted = quoted_name(names->target);
+    if (!quoted.ok()) return quoted.status();
+    tables_.push_back(std::make_unique<ProjectionTable>());
+    ProjectionTable& table = *tables_.back();
+    table.source = names->source();
+    table.target = names->target.display();
+    table.quoted = std::move(quoted).value();
+    return static_cast<const ProjectionTable*>(&table);
+}
+
+// The table exists, is registered, and can take rows of this definition.
+Status TableKeeper::make_ready(const Names& names, const Event& event, const TableDefinition& definition,
+                               const std::vector<std::string>& key, const std::vector<TypeInTarget>& types) {
+    Result<bool> registered = is_registered(names);
+    if (!registered.ok()) return registered.status();
+    Result<TargetTable> target = read_target_table(session_, names.target);
+    if (!target.ok()) return target.status();
+    if (!target->exists && *registered) {
+        return Status::fatal("projection table " + names.target.display() + " is gone",
+                             "its rows are not in the stream any more: delete the projection's row from " +
+                                 settings_.ledger_schema +
+                                 ".projection_position and drop the slot to take a new "
+                                 "snapshot");
+    }
+    if (!target->exists) {
+        CDC_RETURN_IF_ERROR(create(names, definition, key, types));
+    } else {
+        CDC_RETURN_IF_ERROR(
+            check_table(names.target.display(), definition, key, types, *target, *registered));
+        CDC_RETURN_IF_ERROR(add_missing_columns(names, definition, types, *target));
+    }
+    if (!*registered) CDC_RETURN_IF_ERROR(register_table(names, event));
+    if (key.empty()) return {};
+    Result<bool> unique = has_unique_index(session_, names.target, key);
+    if (!unique.ok()) return unique.status();
+    if (*unique) return {};
+    std::string list;
+    for (const std::string& column : key)
+        list += (list.empty() ? "" : ", ") + column;
+    return Status::fatal(
+        "projection table " + names.target.display() + ": no primary key or unique index on (" + list +
+            "), the source's key",
+        "CREATE UNIQUE INDEX ON " + names.target.display() + " (" + list + "); then start again");
+}
+
+// Which columns there are, as the target has them now.
+Result<ProjectionTable> TableKeeper::describe_table(const Names& names, const TableDefinition& definition,
+                                                    const std::vector<std::string>& key) const {
+    Result<TargetTable> target = read_target_table(session_, names.target);
+    if (!target.ok()) return target.status();
+    ProjectionTable table;
+    table.source = names.source();
+    table.target = names.target.display();
+    Result<std::string> quoted = quoted_name(names.target);
+    if (!quoted.ok()) return quoted.status();
+    table.quoted = std::move(quoted).value();
+    for (const ColumnDefinition& column : definition.columns) {
+        const TargetColumn* found = target->find(column.name);
+        if (found == nullptr) return Status::retry("projection table " + table.target + " is being changed");
+        Result<std::string> name = session_.quote_identifier(column.name);
+        if (!name.ok()) return name.status();
+        table.columns.push_back({column.name, std::move(name).value(), found->type, found->json});
+    }
+    for (const std::string& name : key) {
+        const auto column = std::ranges::find(table.columns, name, &ProjectionColumn::name);
+        if (column == table.columns.end()) {
+            return Status::fatal("key column " + name + " of " + table.source + " is not in its definition");
+        }
+        table.key.push_back(static_cast<std::size_t>(column - table.columns.begin()));
+        table.key_is_canonical = table.key_is_canonical && target->find(name)->canonical_key;
+    }
+    return table;
+}
+
+Result<std::string> TableKeeper::quoted_name(const TargetName& name) const {
+    Result<std::string> schema = session_.quote_identifier(name.schema);
+    if (!schema.ok()) return schema;
+    Result<std::string> table = session_.quote_identifier(name.table);
+    if (!table.ok()) return table;
+    return *schema + "." + *table;
+}
+
+Status TableKeeper::create(const Names& names, const TableDefinition& definition,
+                           const std::vector<std::string>& key, const std::vector<TypeInTarget>& types) {
+    ProjectionTable table;
+    Result<std::string> quoted = quoted_name(names.target);
+    if (!quoted.ok()) return quoted.status();
+    table.quoted = std::move(quoted).value();
+    for (std::size_t i = 0; i < definition.columns.size(); ++i) {
+        Result<std::string> name = session_.quote_identifier(definition.columns[i].name);
+        if (!name.ok()) return name.status();
+        table.columns.push_back({definition.columns[i].name, std::move(name).value(),
+                                 projected_type(definition.columns[i], types[i]), false});
+    }
+    for (const std::string& name : key) {
+        const auto column = std::ranges::find(table.columns, name, &ProjectionColumn::name);
+        if (column == table.columns.end()) {
+            return Status::fatal("key column " + name + " of " + names.source() +
+                                 " is not in its definition");
+        }
+        table.key.push_back(static_cast<std::size_t>(column - table.columns.begin()));
+    }
+    CDC_RETURN_IF_ERROR(create_schema(names.target.schema));
+    log_info("creating projection table {} for {}", names.target.display(), names.source());
+    return session_.run_script("creating projection table " + names.target.display(),
+                               create_table_sql(table));
+}
+
+Status TableKeeper::create_schema(const std::string& schema) {
+    Result<pq::Rows> found =
+        session_.run("looking for schema " + schema, "SELECT FROM pg_namespace WHERE nspname = $1", {schema});
+    if (!found.ok()) return found.status();
+    if (found->count() > 0) return {};
+    Result<std::string> quoted = session_.quote_identifier(schema);
+    if (!quoted.ok()) return quoted.status();
+    return session_.run_script("creating schema " + schema, "CREATE SCHEMA IF NOT EXISTS " + *quoted);
+}
+
+Status TableKeeper::add_missing_columns(const Names& names, const TableDefinition& definition,
+                                        const std::vector<TypeInTarget>& types, const TargetTable& target) {
+    for (std::size_t i = 0; i < definition.columns.size(); ++i) {
+        const ColumnDefinition& column = definition.columns[i];
+        if (target.find(column.name) != nullptr) continue;
+        Result<std::string> table = quoted_name(names.target);
+        if (!table.ok()) return table.status();
+        Result<std::string> name = session_.quote_identifier(column.name);
+        if (!name.ok()) return name.status();
+        log_info("adding column {} to projection table {}: null in the rows until they change", column.name,
+                 names.target.display());
+        CDC_RETURN_IF_ERROR(session_.run_script(
+            "adding column " + column.name + " to projection table " + names.target.display(),
+            "ALTER TABLE " + *table + " ADD COLUMN " + *name + " " + projected_type(column, types[i])));
+    }
+    return {};
+}
+
+Result<bool> TableKeeper::is_registered(const Names& names) {
+    Result<pq::Rows> rows = session_.run(
+        "reading the projection's tables",
+        "SELECT projection_name, source_schema, source_table, target_schema, target_table FROM " + registry_ +
+            " WHERE (target_schema = $1 AND target_table = $2) OR (projection_name = $3 AND source_schema = "
+            "$4 "
+            "AND source_table = $5)",
+        {names.target.schema, names.target.table, context_.projection, names.schema, names.table});
+    if (!rows.ok()) return rows.status();
+    for (int row = 0; row < rows->count(); ++row) {
+        const auto text = [&](int column) { return std::string(rows->text(row, column)); };
+        const std::string target = text(3) + "." + text(4);
+        if (text(0) != context_.projection || text(1) != names.schema || text(2) != names.table) {
+            return Status::fatal(
+                "projection table " + target + " belongs to " + text(1) + "." + text(2) + " of projection " +
+                    text(0) + ", so " + names.source() + " of projection " + context_.projection +
+                    " can't be projected into it",
+                "give each its own name (sink: table); if that projection is no more, delete its "
+                "row from " +
+                    settings_.ledger_schema + ".projection_table");
+        }
+        if (target != names.target.display()) {
+            return Status::fatal(names.source() + " is projected into " + target + ", and would be into " +
+                                     names.target.display() + " from here on",
+                                 "set the sink's option table back, or take a new snapshot");
+        }
+    }
+    return rows->count() > 0;
+}
+
+Status TableKeeper::register_table(const Names& names, const Event& event) {
+    return session_
+        .run("registering projection table " + names.target.display(),
+             "INSERT INTO " + registry_ +
+                 " (projection_name, source_schema, source_table, target_schema, target_table, source_id) "
+                 "VALUES "
+                 "($1, $2, $3, $4, $5, $6)",
+             {context_.projection, names.schema, names.table, names.target.schema, names.target.table,
+              table_source_id(event)})
+        .status();
+}
+
+Status TableKeeper::empty_registered() {
+    Result<pq::Rows> rows =
+        session_.run("reading the projection's tables",
+                     "SELECT source_schema, source_table, target_schema, target_table, source_id FROM " +
+                         registry_ + " WHERE projection_name = $1",
+                     {context_.projection});
+    if (!rows.ok()) return rows.status();
+    for (int row = 0; row < rows->count(); ++row) {
+        const auto text = [&](int column) { return std::string(rows->text(row, column)); };
+        CDC_RETURN_IF_ERROR(empty({text(0), text(1), {text(2), text(3)}}, text(4)));
+    }
+    return {};
+}
+
+// A table that someone has dropped, or that the option table now names otherwise, is forgotten: the snapshot
+// makes it anew.
+Status TableKeeper::empty(const Names& names, const std::string& source_id) {
+    Result<TargetTable> target = read_target_table(session_, names.target);
+    if (!target.ok()) return target.status();
+    if (target->find("_source_id") != nullptr) {
+        Result<std::string> quoted = quoted_name(names.target);
+        if (!quoted.ok()) return quoted.status();
+        log_info("emptying projection table {} before the snapshot", names.target.display());
+        CDC_RETURN_IF_ERROR(session_
+                                .run("emptying projection table " + names.target.display(),
+                                     "DELETE FROM " + *quoted + " WHERE starts_with(_source_id, $1)",
+                                     {source_id + "/"})
+                                .status());
+    }
+    Result<TargetName> now = target_name(settings_.table, names.schema, names.table);
+    if (!now.ok()) return now.status();
+    if (target->exists && now->display() == names.target.display()) return {};
+    return session_
+        .run("forgetting projection table " + names.target.display(),
+             "DELETE FROM " + registry_ +
+                 " WHERE projection_name = $1 AND source_schema = $2 AND source_table = $3",
+             {context_.projection, names.schema, names.table})
+        .status();
+}
+
+}  // namespace cdc::projection

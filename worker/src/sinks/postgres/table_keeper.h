@@ -1,0 +1,92 @@
+// TableKeeper: the projection's tables. It makes them, adds what a source has gained, and refuses, with the
+// way out, a table that is not as the sink needs it; it never changes a table that it did not make.
+//
+// A table belongs to one projection, which projection_table (ledger.h) records: what is registered there may
+// be altered by ADD COLUMN and emptied before a snapshot.
+//
+// Owner: the PostgresSink; its tables live as long as it does. Thread: one. Failure: fatal where a table is
+// not as it must be, retry where the source's catalogue or the target can't be reached.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+#include "config/config.h"
+#include "envelope/event.h"
+#include "envelope/event_body.h"
+#include "envelope/table_definition.h"
+#include "sinks/postgres/projection_table.h"
+#include "sinks/postgres/session.h"
+#include "sinks/postgres/target_catalog.h"
+#include "sinks/postgres/target_name.h"
+#include "sinks/sink.h"
+
+namespace cdc::projection {
+
+class TableKeeper {
+  public:
+    // All are the caller's and outlive it. registry: projection_table, quoted.
+    TableKeeper(Session& session, const config::PostgresSink& settings, const SinkContext& context,
+                std::string registry)
+        : session_(session), settings_(settings), context_(context), registry_(std::move(registry)) {}
+
+    // Refuses a ledger that the pipeline itself would capture. Finds out whether the target is the source.
+    Status open();
+
+    // The table of a row event or a truncate, where it is known; nullptr where prepare must be called first.
+    const ProjectionTable* known(const Event& event, const EventBody& body);
+    // Makes or checks the table of an event; waits for the target. Only while the session is idle, and inside
+    // the transaction that holds the event.
+    Result<const ProjectionTable*> prepare(const Event& event, const EventBody& body);
+    // The same where the definition is at hand (a schema event's after).
+    Result<const ProjectionTable*> prepare(const Event& event, const EventBody& body,
+                                           const TableDefinition& definition);
+
+    // The projection of an event's table where there is one, nullptr where there is none: enough of it for a
+    // change of all rows. Waits, as prepare does.
+    Result<const ProjectionTable*> registered(const Event& event);
+
+    // Empties every table that is registered for the projection; waits. Inside the caller's transaction.
+    Status empty_registered();
+
+  private:
+    struct Names {
+        std::string schema;  // of the source, unquoted
+        std::string table;
+        TargetName target;
+
+        std::string source() const { return schema + "." + table; }
+    };
+    Result<Names> names_of(const Event& event) const;
+    Result<std::string> quoted_name(const TargetName& name) const;
+    Status refuse_captured(const TargetName& target, const std::string& what) const;
+    Status make_ready(const Names& names, const Event& event, const TableDefinition& definition,
+                      const std::vector<std::string>& key, const std::vector<TypeInTarget>& types);
+    Result<ProjectionTable> describe_table(const Names& names, const TableDefinition& definition,
+                                           const std::vector<std::string>& key) const;
+    Status create(const Names& names, const TableDefinition& definition, const std::vector<std::string>& key,
+                  const std::vector<TypeInTarget>& types);
+    Status create_schema(const std::string& schema);
+    Status add_missing_columns(const Names& names, const TableDefinition& definition,
+                               const std::vector<TypeInTarget>& types, const TargetTable& target);
+    // Fatal where the target belongs to another source table or projection.
+    Result<bool> is_registered(const Names& names);
+    Status empty(const Names& names, const std::string& source_id);
+    Status register_table(const Names& names, const Event& event);
+
+    Session& session_;
+    const config::PostgresSink& settings_;
+    const SinkContext& context_;
+    std::string registry_;
+    bool target_is_source_ = false;
+    // By source schema, table (as in the event) and schema_version. A replaced table stays: batches point to
+    // it.
+    std::map<std::string, const ProjectionTable*> known_;
+    std::vector<std::unique_ptr<ProjectionTable>> tables_;
+};
+
+}  // namespace cdc::projection

@@ -1,0 +1,51 @@
+// What the target's catalogue says of a table and of types: the reading half of TableKeeper.
+// Thread: one. Failure: as Session::run.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "envelope/table_definition.h"
+#include "sinks/postgres/session.h"
+#include "sinks/postgres/target_name.h"
+
+namespace cdc::projection {
+
+struct TargetColumn {
+    std::string name;
+    std::string type;  // format_type
+    bool not_null = false;
+    bool has_default = false;
+    bool generated = false;      // GENERATED ALWAYS, as a column or as an identity
+    bool json = false;           // json, jsonb or a domain over them
+    bool canonical_key = false;  // equal values have the same JSON: see ProjectionTable::key_is_canonical
+};
+
+struct TargetTable {
+    bool exists = false;
+    bool writable = false;  // an ordinary or partitioned table
+    std::vector<TargetColumn> columns;
+
+    const TargetColumn* find(const std::string& name) const;
+};
+
+Result<TargetTable> read_target_table(Session& session, const TargetName& name);
+
+// Whether ON CONFLICT on exactly these columns finds a unique index.
+Result<bool> has_unique_index(Session& session, const TargetName& name,
+                              const std::vector<std::string>& columns);
+
+struct TypeInTarget {
+    bool known = false;
+    bool builtin = false;  // of pg_catalog: means the same everywhere
+};
+
+// For each column of a definition: what the target makes of its type.
+Result<std::vector<TypeInTarget>> look_up_types(Session& session,
+                                                const std::vector<ColumnDefinition>& columns);
+
+// A JSON array of strings, as the queries here take lists.
+std::string json_array(const std::vector<std::string>& texts);
+
+}  // namespace cdc::projection

@@ -37,14 +37,15 @@ Status check_publications(pq::Connection& sql, const std::vector<std::string>& n
     return {};
 }
 
+// Temporary tables live in schemas of their own (pg_temp_N).
 const char* const tables_sql =
     "SELECT c.oid, n.nspname, c.relname, greatest(c.reltuples, 0)::bigint, c.relpersistence = 'u', "
     "coalesce(has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'), true), "
     "coalesce(row_security_active(c.oid), false), "
     "c.relreplident, EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisvalid AND CASE "
     "c.relreplident WHEN 'i' THEN i.indisreplident ELSE i.indisprimary AND i.indimmediate END) FROM pg_class "
-    "c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND "
-    "n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'";
+    "c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND n.nspname <> "
+    "'information_schema' AND n.nspname !~ '^pg_'";
 
 // A partition is published with any of its ancestors; publish_via_partition_root lists the root only.
 std::string published_sql(const std::string& publications) {

@@ -115,7 +115,8 @@ TEST_F(SnapshotOnServer, chunks_of_one_row_and_of_everything_hold_the_same) {
 
 TEST_F(SnapshotOnServer, what_is_captured) {
     run("CREATE TABLE public.keep (id int PRIMARY KEY); CREATE TABLE public.tmp_1 (id int);"
-        "CREATE UNLOGGED TABLE public.fast (id int); CREATE VIEW public.v AS SELECT 1;"
+        "CREATE UNLOGGED TABLE public.fast (id int); CREATE VIEW public.v AS SELECT 1; CREATE TEMP TABLE "
+        "gone (id int);"
         "CREATE TABLE public.part (id int PRIMARY KEY) PARTITION BY LIST (id);"
         "CREATE TABLE public.part_1 PARTITION OF public.part FOR VALUES IN (1);"
         "CREATE TABLE public.parent (id int); CREATE TABLE public.child () INHERITS (public.parent);"
@@ -158,7 +159,8 @@ TEST_F(SnapshotOnServer, ddl_waits_for_one_table_not_for_the_snapshot) {
         ASSERT_TRUE(chunk.ok() && chunk->has_value());
         if ((*chunk)->table == 1) break;
     }
-    run("SET lock_timeout = '1s'; ALTER TABLE public.a ADD COLUMN note text");
+    run("SET lock_timeout = '1s'");
+    run("ALTER TABLE public.a ADD COLUMN note text");
     EXPECT_EQ(sql_->execute("ALTER TABLE public.b ADD COLUMN note text").code(), StatusCode::fatal)
         << "the table that is being read is locked";
 }

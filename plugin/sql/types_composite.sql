@@ -33,6 +33,27 @@ SELECT :after -> 'i' FROM composites rec WHERE id IN (1, 4) ORDER BY id;
 ROLLBACK;
 SELECT :after -> 'i' FROM composites rec WHERE id = 1;
 
+-- and under decoding, where the table's columns are compiled once: each change has the attributes of its own time
+CREATE TYPE kind AS ENUM ('old');
+CREATE TABLE follows (id int PRIMARY KEY, i inner_t, k kind);
+SELECT 'slot' FROM pg_create_logical_replication_slot('types_composite', 'cdc_envelope');
+INSERT INTO follows VALUES (1, (1, 'b', '[1]', NULL), 'old');
+BEGIN;
+ALTER TYPE inner_t ADD ATTRIBUTE later text;
+ALTER TYPE kind RENAME VALUE 'old' TO 'new';
+UPDATE follows SET i.later = 'now';
+SAVEPOINT s;
+ALTER TYPE inner_t RENAME ATTRIBUTE later TO undone;
+UPDATE follows SET i.undone = 'undone';
+ROLLBACK TO s;
+ALTER TYPE inner_t DROP ATTRIBUTE doc;
+UPDATE follows SET id = 2;
+COMMIT;
+DROP TABLE follows;
+DROP TYPE kind;
+SELECT data::json -> 'after' FROM pg_logical_slot_get_changes('types_composite', NULL, NULL, 'ddl', 'off') WHERE data::json ->> 'table' = 'follows';
+SELECT 'dropped' FROM pg_drop_replication_slot('types_composite');
+
 -- a table's row type serves as well, with a column dropped
 CREATE TABLE part (p int, gone text, q text);
 ALTER TABLE part DROP COLUMN gone;

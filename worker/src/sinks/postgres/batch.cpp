@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "envelope/event_reader.h"
-#include "sinks/postgres/row_json.h"
+#include "sinks/postgres/row_identity.h"
 
 namespace cdc::projection {
 namespace {
@@ -66,6 +66,15 @@ Status no_old_image(const Event& event, const char* why) {
         "snapshot again");
 }
 
+// A JSON array of one row.
+Result<std::string> single_row(const ProjectionTable& table, const Event& event, std::string_view image,
+                               const ImageOptions& options) {
+    std::string row = "[";
+    CDC_RETURN_IF_ERROR(append_row(row, table, event, image, options));
+    row += ']';
+    return row;
+}
+
 }  // namespace
 
 std::string describe(const Event& event) {
@@ -112,12 +121,14 @@ Status Batcher::add_keyed(const ProjectionTable& table, const Event& event, cons
 Status Batcher::add_move(const ProjectionTable& table, const Event& event, const EventBody& body) {
     if (body.before.empty()) return no_old_image(event, "the event changes the key and has no old key");
     flush_table(table);
-    CDC_RETURN_IF_ERROR(add_single({&table, Action::clear_key, {}, {}, {&event}}, event.key, event, body));
-    std::string old_key = "[";
-    const ImageOptions options{&body.json_null, "before.", json_as_string_};
-    CDC_RETURN_IF_ERROR(append_row(old_key, table, event, body.before, options));
-    old_key += ']';
-    return add_single({&table, Action::move_key, {}, {std::move(old_key)}, {&event}}, event.key, event, body);
+    Result<std::string> old_key = single_row(table, event, body.before, options(body, "before."));
+    if (!old_key.ok()) return old_key.status();
+    Result<std::string> new_key = single_row(table, event, event.key, options(body, "after."));
+    if (!new_key.ok()) return new_key.status();
+    closed_.push_back({&table, Action::clear_key, {}, {*new_key}, {&event}});
+    closed_.push_back(
+        {&table, Action::move_key, {}, {std::move(old_key).value(), std::move(new_key).value()}, {&event}});
+    return {};
 }
 
 Status Batcher::add_keyless(const ProjectionTable& table, const Event& event, const EventBody& body) {
@@ -130,42 +141,37 @@ Status Batcher::add_keyless(const ProjectionTable& table, const Event& event, co
                             "the table has no key and the event no old image, so its row can't be found");
     }
     flush_table(table);
-    const bool keep = deletes_ == config::Deletes::tombstone;
-    Batch batch{&table, Action::replace_one, {}, {}, {&event}};
-    if (event.op == Op::update) {
-        batch.omitted = omitted_columns(table, body);
-    } else {
-        batch.action = keep ? Action::tombstone_one : Action::remove_one;
+    const std::string old_identity = row_identity(event.source_id, body.before);
+    Result<std::string> before = single_row(table, event, body.before, options(body, "before."));
+    if (!before.ok()) return before.status();
+    Batch batch{&table, Action::remove_one, {}, {old_identity, std::move(before).value()}, {&event}};
+    if (event.op == Op::update || deletes_ == config::Deletes::tombstone) {
+        const bool update = event.op == Op::update;
+        batch.action = update ? Action::replace_one : Action::tombstone_one;
+        if (update) batch.omitted = omitted_columns(table, body);
+        const std::string identity = update ? row_identity(event.source_id, body.after) : old_identity;
+        ImageOptions image_options = options(body, update ? "after." : "before.");
+        image_options.source_id = identity;
+        Result<std::string> row = single_row(table, event, update ? body.after : body.before, image_options);
+        if (!row.ok()) return row.status();
+        append_origin(batch.parameters, event, body);
+        batch.parameters.push_back(std::move(row).value());
     }
-    std::string before = "[";
-    CDC_RETURN_IF_ERROR(
-        append_row(before, table, event, body.before, {&body.json_null, "before.", json_as_string_}));
-    before += ']';
-    batch.parameters.emplace_back(event.old_source_id.empty() ? event.source_id : event.old_source_id);
-    batch.parameters.push_back(std::move(before));
-    if (batch.action == Action::remove_one) {
-        closed_.push_back(std::move(batch));
-        return {};
-    }
-    append_origin(batch.parameters, event, body);
-    return add_single(std::move(batch), event.op == Op::update ? body.after : body.before, event, body);
-}
-
-// A batch of one row, which becomes its last parameter.
-Status Batcher::add_single(Batch batch, std::string_view image, const Event& event, const EventBody& body) {
-    std::string row = "[";
-    CDC_RETURN_IF_ERROR(
-        append_row(row, *batch.table, event, image, {&body.json_null, "after.", json_as_string_}));
-    row += ']';
-    batch.parameters.push_back(std::move(row));
     closed_.push_back(std::move(batch));
     return {};
 }
 
+ImageOptions Batcher::options(const EventBody& body, std::string_view image) const {
+    ImageOptions made;
+    made.json_null = &body.json_null;
+    made.json_null_prefix = image;
+    made.json_as_string = json_as_string_;
+    return made;
+}
+
 Status Batcher::add_row(Batch shape, std::string_view image, const Event& event, const EventBody& body) {
     std::string row;
-    CDC_RETURN_IF_ERROR(
-        append_row(row, *shape.table, event, image, {&body.json_null, "after.", json_as_string_}));
+    CDC_RETURN_IF_ERROR(append_row(row, *shape.table, event, image, options(body, "after.")));
     Group& group = open_[shape.table->quoted];
     const bool fits = group.batch.table == shape.table && group.batch.action == shape.action &&
                       group.batch.omitted == shape.omitted && group.rows.size() < max_rows &&

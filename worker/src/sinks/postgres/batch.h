@@ -21,6 +21,7 @@
 #include "envelope/event.h"
 #include "envelope/event_body.h"
 #include "sinks/postgres/projection_table.h"
+#include "sinks/postgres/row_json.h"
 
 namespace cdc::projection {
 
@@ -74,7 +75,7 @@ class Batcher {
     Status add_keyless(const ProjectionTable& table, const Event& event, const EventBody& body);
     Status add_move(const ProjectionTable& table, const Event& event, const EventBody& body);
     Status add_row(Batch shape, std::string_view image, const Event& event, const EventBody& body);
-    Status add_single(Batch batch, std::string_view image, const Event& event, const EventBody& body);
+    ImageOptions options(const EventBody& body, std::string_view image) const;
     void close(Group& group);
     void flush_table(const ProjectionTable& table);
 

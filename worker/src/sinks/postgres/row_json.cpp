@@ -61,7 +61,7 @@ Status append_row(std::string& out, const ProjectionTable& table, const Event& e
         return Status::fatal("malformed envelope: an image of " + table.source + " is not an object");
     }
     out += R"({"_source_id":")";
-    out += event.source_id;
+    out += options.source_id.empty() ? event.source_id : options.source_id;
     out += R"(","_seq":)";
     out += event.seq < 0 ? "null" : std::to_string(event.seq);
     if (!options.json_as_string && std::ranges::any_of(table.columns, &ProjectionColumn::json_text)) {

@@ -18,12 +18,13 @@
 namespace cdc::projection {
 
 struct ImageOptions {
+    std::string_view source_id = {};                      // instead of the event's
     const std::vector<std::string>* json_null = nullptr;  // "after.doc": JSON nulls, not SQL NULLs
     std::string_view json_null_prefix = "after.";
     bool json_as_string = false;  // json columns are strings of text already
 };
 
-// Appends one object: the event's _source_id and _seq, then the image's members. Fatal where image is not a
+// Appends one object: the row's _source_id and _seq, then the image's members. Fatal where image is not a
 // JSON object.
 Status append_row(std::string& out, const ProjectionTable& table, const Event& event, std::string_view image,
                   const ImageOptions& options);

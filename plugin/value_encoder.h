@@ -30,17 +30,17 @@ struct ValueEncoder;
 // Compiles the encoder of a type. Reads the type catalogues: during decoding that is the historic snapshot.
 ValueEncoder* value_encoder_create(Oid type, int32 typmod, const ValueOptions& options, MemoryContext owner);
 
-// True where the encoder, or one nested in it, calls the type's output function, whose text depends on settings:
-// the caller must have pinned them (settings.h).
+// True where the encoder, or one nested in it, calls the type's output function, whose text depends on
+// settings: the caller must have pinned them (settings.h).
 bool value_encoder_uses_output_function(const ValueEncoder* encoder);
 
-// Appends the JSON form of a value that is not an SQL NULL. A toasted datum is fetched here, so the caller must
-// have kept unchanged on-disk TOAST of a decoded tuple away. Checks sizes before it calls an output function: no
-// value, however large, makes this raise.
+// Appends the JSON form of a value that is not an SQL NULL. A toasted datum is fetched here, so the caller
+// must have kept unchanged on-disk TOAST of a decoded tuple away. Checks sizes before it calls an output
+// function: no value, however large, makes this raise.
 ValueOutcome value_encode(const ValueEncoder* encoder, Datum value, StringInfo out);
 
-// Appends the value as plain text in UTF-8: the JSON form without the quotes and escapes of a string. It is what
-// source_id percent-encodes.
+// Appends the value as plain text in UTF-8: the JSON form without the quotes and escapes of a string. It is
+// what source_id percent-encodes.
 ValueOutcome value_append_text(const ValueEncoder* encoder, Datum value, StringInfo out);
 
 }  // namespace cdc

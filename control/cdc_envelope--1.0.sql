@@ -1,0 +1,161 @@
+-- cdc_envelope 1.0: the history of table definitions, the event triggers that write it, and the encoder as SQL.
+\echo Use "CREATE EXTENSION cdc_envelope" to load this file. \quit
+
+-- One row per version of a table's definition, written in the transaction of the DDL. A user catalog table: decoding
+-- reads it as it was at the change, and its inserts are the stream's s events. Never update it, and never delete rows
+-- that a slot may still need.
+CREATE TABLE cdc_envelope.schema_history (
+    schema_name text COLLATE "C" NOT NULL,
+    table_name  text COLLATE "C" NOT NULL,
+    version     integer NOT NULL,
+    fingerprint text,             -- null: the table was dropped
+    definition  text,             -- JSON; null: the table was dropped
+    previous    text,             -- the definition before; null: the table was created
+    tag         text NOT NULL,    -- of the command: ALTER TABLE
+    statement   text,
+    relation    oid NOT NULL,     -- tells a renamed table from a new one
+    recorded_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    PRIMARY KEY (schema_name, table_name, version)
+) WITH (user_catalog_table = true);
+
+CREATE INDEX schema_history_relation ON cdc_envelope.schema_history (relation);
+
+REVOKE ALL ON cdc_envelope.schema_history FROM PUBLIC;
+
+COMMENT ON TABLE cdc_envelope.schema_history IS
+    'one row per version of a table''s definition, written by event triggers in the transaction of the DDL';
+
+-- The definition of a table as the envelope shows it; null where there is no such table.
+CREATE FUNCTION cdc_envelope.table_definition(relation regclass) RETURNS text
+    LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cdc_envelope_table_definition';
+
+-- The envelope of one row read by a query: byte for byte what the plugin sends for it.
+--   op_type     r (snapshot), c, u or d
+--   commit_lsn  for r: the snapshot's consistent point
+--   options     the plugin's, as name=value
+CREATE FUNCTION cdc_envelope.encode(
+    "row" anyelement,
+    op_type text,
+    commit_lsn pg_lsn,
+    ts_source timestamptz,
+    options text[] DEFAULT '{}'
+) RETURNS text
+    LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cdc_envelope_encode';
+
+-- Records the definition of a table where it differs from the latest recorded one.
+CREATE FUNCTION cdc_envelope.record_definition(relation oid, tag text, statement text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    subject record;
+    latest record;
+    present text;
+BEGIN
+    SELECT c.oid, n.nspname::text AS schema_name, c.relname::text AS table_name INTO subject
+      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.oid = record_definition.relation AND c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
+       AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', 'cdc_envelope');
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    present := cdc_envelope.table_definition(subject.oid::regclass);
+
+    SELECT h.* INTO latest FROM cdc_envelope.schema_history h
+     WHERE h.schema_name = subject.schema_name AND h.table_name = subject.table_name
+     ORDER BY h.version DESC LIMIT 1;
+    IF latest.definition IS NULL THEN
+        -- New under this name: created, or renamed from a name that no table has any more.
+        SELECT h.* INTO latest FROM cdc_envelope.schema_history h
+         WHERE h.relation = subject.oid AND h.definition IS NOT NULL
+           AND NOT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                            WHERE n.nspname = h.schema_name AND c.relname = h.table_name)
+         ORDER BY h.recorded_at DESC, h.version DESC LIMIT 1;
+    ELSIF latest.definition = present THEN
+        RETURN;
+    END IF;
+
+    INSERT INTO cdc_envelope.schema_history
+        (schema_name, table_name, version, fingerprint, definition, previous, tag, statement, relation)
+    SELECT subject.schema_name, subject.table_name,
+           1 + greatest(coalesce(max(h.version), 0), coalesce(latest.version, 0)),
+           present::json ->> 'fingerprint', present, latest.definition, record_definition.tag,
+           record_definition.statement, subject.oid
+      FROM cdc_envelope.schema_history h
+     WHERE h.schema_name = subject.schema_name AND h.table_name = subject.table_name;
+END $$;
+
+REVOKE ALL ON FUNCTION cdc_envelope.record_definition(oid, text, text) FROM PUBLIC;
+
+-- The tables whose definition a command may have changed: the object itself, the table of an index, a constraint or a
+-- column, the tables that use a type, those of a schema; and for each its partitions and children.
+CREATE FUNCTION cdc_envelope.tables_of(classid oid, objid oid) RETURNS SETOF oid
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    WITH RECURSIVE direct(oid) AS (
+        SELECT $2 WHERE $1 = 'pg_class'::regclass
+        UNION SELECT indrelid FROM pg_index WHERE $1 = 'pg_class'::regclass AND indexrelid = $2
+        UNION SELECT conrelid FROM pg_constraint WHERE $1 = 'pg_constraint'::regclass AND oid = $2
+        UNION SELECT attrelid FROM pg_attribute WHERE $1 = 'pg_type'::regclass AND atttypid IN
+              (SELECT $2 UNION SELECT typarray FROM pg_type WHERE oid = $2 UNION SELECT oid FROM pg_type WHERE typbasetype = $2)
+        UNION SELECT oid FROM pg_class WHERE $1 = 'pg_namespace'::regclass AND relnamespace = $2
+    ), family(oid) AS (
+        SELECT oid FROM direct
+        UNION SELECT inhrelid FROM pg_inherits JOIN family ON inhparent = family.oid
+    )
+    SELECT c.oid FROM family JOIN pg_class c USING (oid) WHERE c.relkind IN ('r', 'p') ORDER BY c.oid
+$$;
+
+CREATE FUNCTION cdc_envelope.on_ddl_command_end() RETURNS event_trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    command record;
+BEGIN
+    FOR command IN
+        SELECT DISTINCT t.oid, c.command_tag FROM pg_event_trigger_ddl_commands() c,
+               LATERAL cdc_envelope.tables_of(c.classid, c.objid) t(oid) ORDER BY t.oid
+    LOOP
+        PERFORM cdc_envelope.record_definition(command.oid, command.command_tag, current_query());
+    END LOOP;
+END $$;
+
+CREATE FUNCTION cdc_envelope.on_sql_drop() RETURNS event_trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    dropped record;
+BEGIN
+    FOR dropped IN
+        SELECT object_type, objid, schema_name, object_name, address_names FROM pg_event_trigger_dropped_objects()
+         WHERE object_type IN ('table', 'table column', 'table constraint') AND NOT is_temporary
+    LOOP
+        IF dropped.object_type = 'table' THEN
+            INSERT INTO cdc_envelope.schema_history
+                (schema_name, table_name, version, previous, tag, statement, relation)
+            SELECT h.schema_name, h.table_name, h.version + 1, h.definition, tg_tag, current_query(), dropped.objid
+              FROM cdc_envelope.schema_history h
+             WHERE h.schema_name = dropped.schema_name AND h.table_name = dropped.object_name
+             ORDER BY h.version DESC LIMIT 1;
+        ELSE
+            PERFORM cdc_envelope.record_definition(t.oid, tg_tag, current_query())
+               FROM cdc_envelope.tables_of('pg_class'::regclass, to_regclass(format('%I.%I', dropped.address_names[1],
+                    dropped.address_names[2]))) t(oid);
+        END IF;
+    END LOOP;
+END $$;
+
+REVOKE ALL ON FUNCTION cdc_envelope.on_ddl_command_end(), cdc_envelope.on_sql_drop() FROM PUBLIC;
+
+-- Version 1 of every table that exists.
+SELECT cdc_envelope.record_definition(c.oid, 'CREATE EXTENSION', NULL)
+  FROM pg_catalog.pg_class c WHERE c.relkind IN ('r', 'p') ORDER BY c.oid;
+
+CREATE EVENT TRIGGER cdc_envelope_ddl_command_end ON ddl_command_end EXECUTE FUNCTION cdc_envelope.on_ddl_command_end();
+CREATE EVENT TRIGGER cdc_envelope_sql_drop ON sql_drop EXECUTE FUNCTION cdc_envelope.on_sql_drop();
+
+-- How far each slot of this plugin in this database is.
+CREATE VIEW cdc_envelope.slots AS
+SELECT slot_name, active, active_pid, restart_lsn, confirmed_flush_lsn, wal_status,
+       pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), confirmed_flush_lsn)::bigint AS lag_bytes,
+       pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), restart_lsn)::bigint AS retained_bytes,
+       pg_catalog.age(catalog_xmin) AS catalog_xmin_age
+  FROM pg_catalog.pg_replication_slots
+ WHERE plugin = 'cdc_envelope' AND database = pg_catalog.current_database();
+
+GRANT SELECT ON cdc_envelope.slots TO PUBLIC;

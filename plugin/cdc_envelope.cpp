@@ -1,0 +1,233 @@
+// The wall between PostgreSQL and C++: the magic block, the callback table and the extern "C" callbacks, each
+// of which runs its body in a scratch memory context. No frame here or below holds a destructor (ereport's
+// longjmp would skip it), and nothing throws (plugin/Makefile: -fno-exceptions).
+
+#include "batch.h"
+#include "envelope.h"
+#include "relation_cache.h"
+#include "schema_version.h"
+#include "settings.h"
+
+extern "C" {
+PG_MODULE_MAGIC;
+PGDLLEXPORT void _PG_output_plugin_init(OutputPluginCallbacks* callbacks);
+}
+
+namespace cdc {
+namespace {
+
+// How many changes may pass without a message before the client is told that we are alive (pgoutput's
+// number).
+constexpr int kChangesPerProgress = 100;
+
+Session* session_of(LogicalDecodingContext* decoding) {
+    return static_cast<Session*>(decoding->output_plugin_private);
+}
+
+// A change that sends nothing: on PostgreSQL 15 and before, the plugin itself keeps the client alive
+// meanwhile.
+void skip(Session* session) {
+    if (++session->skipped < kChangesPerProgress) return;
+    session->skipped = 0;
+    update_progress(session->decoding, false);
+}
+
+void begin_if_needed(Session* session) {
+    Transaction& transaction = session->transaction;
+    if (transaction.begun) return;
+    transaction.begun = true;
+    if (!session->options->transactions) return;
+    line_begin(session);
+    append_begin_event(*session);
+    line_end(session);
+}
+
+// Finds or makes the transaction's count of a table.
+TableCount* count_of(Session* session, const char* name) {
+    Transaction& transaction = session->transaction;
+    ListCell* cell;
+    foreach (cell, transaction.tables) {
+        auto* count = static_cast<TableCount*>(lfirst(cell));
+        if (strcmp(count->name, name) == 0) return count;
+    }
+    MemoryContext caller = MemoryContextSwitchTo(session->transaction_context);
+    auto* count = static_cast<TableCount*>(palloc(sizeof(TableCount)));
+    *count = {pstrdup(name), 0};
+    transaction.tables = lappend(transaction.tables, count);
+    MemoryContextSwitchTo(caller);
+    return count;
+}
+
+void count_event(Session* session, TableCount* count) {
+    ++session->transaction.next_seq;
+    if (count != nullptr) ++count->events;
+    session->skipped = 0;
+}
+
+TableCount* count_of(Session* session, RelationEntry* entry) {
+    if (entry->count_serial != session->transaction.serial) {
+        entry->count = count_of(session, entry->count_name);
+        entry->count_serial = session->transaction.serial;
+    }
+    return entry->count;
+}
+
+void pin_settings_if_needed(Session* session, const RelationEntry& entry) {
+    if (!entry.uses_output_functions || session->transaction.settings_pinned) return;
+    settings_pin_for_transaction();
+    session->transaction.settings_pinned = true;
+}
+
+void schema_change(Session* session, Relation relation, ReorderBufferChange* change) {
+    session->relations_stale = true;
+    HeapTuple row = new_tuple(change);
+    if (!session->options->ddl || change->action != REORDER_BUFFER_CHANGE_INSERT || row == nullptr)
+        return skip(session);
+    TupleDesc descriptor = RelationGetDescr(relation);
+    bool null = false;
+    char* const schema = TextDatumGetCString(heap_getattr(row, history_schema_name, descriptor, &null));
+    char* const table = TextDatumGetCString(heap_getattr(row, history_table_name, descriptor, &null));
+    if (!options_capture(*session->options, schema, table)) return skip(session);
+    begin_if_needed(session);
+    line_begin(session);
+    append_schema_event(*session, descriptor, row);
+    count_event(session, count_of(session, psprintf("%s.%s", schema, table)));
+    line_end(session);
+}
+
+void row_change(Session* session, Relation relation, ReorderBufferChange* change) {
+    RelationEntry* const entry = relation_entry(session, relation);
+    if (entry->is_history) return schema_change(session, relation, change);
+    const auto kind = change->action == REORDER_BUFFER_CHANGE_INSERT   ? RowChange::insert
+                      : change->action == REORDER_BUFFER_CHANGE_UPDATE ? RowChange::update
+                                                                       : RowChange::remove;
+    if (!entry->captured || !entry->publishes[static_cast<int>(kind)]) return skip(session);
+    pin_settings_if_needed(session, *entry);
+    begin_if_needed(session);
+
+    RowImage before;
+    RowImage after;
+    const bool has_before = old_tuple(change) != nullptr;
+    const bool has_after = kind != RowChange::remove && new_tuple(change) != nullptr;
+    if (has_before) before = row_image(entry, old_tuple(change), kOld, nullptr);
+    if (has_after) after = row_image(entry, new_tuple(change), kNew, has_before ? &before : nullptr);
+    line_begin(session);
+    append_row_event(*session, *entry, kind, has_before ? &before : nullptr, has_after ? &after : nullptr);
+    count_event(session, count_of(session, entry));
+    line_end(session);
+}
+
+void truncation(Session* session, Relation relation, const ReorderBufferChange& change) {
+    RelationEntry* const entry = relation_entry(session, relation);
+    if (!entry->captured || !entry->publishes[kTruncateChange]) return skip(session);
+    begin_if_needed(session);
+    line_begin(session);
+    append_truncate_event(*session, *entry, change.data.truncate.cascade, change.data.truncate.restart_seqs);
+    count_event(session, count_of(session, entry));
+    line_end(session);
+}
+
+Options* parse_options(List* given) {
+    Options* options = options_create();
+    ListCell* cell;
+    foreach (cell, given) {
+        const auto* element = static_cast<const DefElem*>(lfirst(cell));
+        options_set(options, element->defname, element->arg != nullptr ? strVal(element->arg) : nullptr);
+    }
+    return options;
+}
+
+// Runs a body with the session's row context as the current one, empty before and after.
+template <typename Body>
+void in_row_context(LogicalDecodingContext* decoding, const Body& body) {
+    Session* const session = session_of(decoding);
+    MemoryContext caller = MemoryContextSwitchTo(session->row_context);
+    body(session);
+    MemoryContextSwitchTo(caller);
+    MemoryContextReset(session->row_context);
+}
+
+void startup(LogicalDecodingContext* decoding, OutputPluginOptions* plugin_options, bool is_init) {
+    plugin_options->output_type = OUTPUT_PLUGIN_TEXTUAL_OUTPUT;
+    plugin_options->receive_rewrites = false;
+    decline_streaming(decoding);
+    if (is_init) return;  // CREATE_REPLICATION_SLOT gives no options
+    MemoryContext caller = MemoryContextSwitchTo(decoding->context);
+    Options* const options = parse_options(decoding->output_plugin_options);
+    Session* const session = session_create(decoding->context, options, NameStr(decoding->slot->data.name));
+    session->decoding = decoding;
+    relation_cache_create(session);
+    decoding->output_plugin_private = session;
+    MemoryContextSwitchTo(caller);
+}
+
+void begin(LogicalDecodingContext* decoding, ReorderBufferTXN* txn) {
+    in_row_context(decoding, [txn](Session* session) {
+        session_begin_transaction(session, commit_time_of(txn), txn->final_lsn, txn->xid);
+    });
+}
+
+void commit(LogicalDecodingContext* decoding, ReorderBufferTXN* txn, XLogRecPtr) {
+    in_row_context(decoding, [txn](Session* session) {
+        const bool empty = !session->transaction.begun;
+        if (!empty && session->options->transactions) {
+            line_begin(session);
+            append_end_event(*session, txn->end_lsn);
+            line_end(session);
+        }
+        batch_flush(session);
+        update_progress(session->decoding, empty);
+    });
+}
+
+void change(LogicalDecodingContext* decoding, ReorderBufferTXN*, Relation relation,
+            ReorderBufferChange* change) {
+    in_row_context(decoding, [relation, change](Session* session) { row_change(session, relation, change); });
+}
+
+void truncate(LogicalDecodingContext* decoding, ReorderBufferTXN*, int count, Relation relations[],
+              ReorderBufferChange* change) {
+    in_row_context(decoding, [count, relations, change](Session* session) {
+        for (int i = 0; i < count; ++i)
+            truncation(session, relations[i], *change);
+    });
+}
+
+void message(LogicalDecodingContext* decoding, ReorderBufferTXN*, XLogRecPtr lsn, bool transactional,
+             const char* prefix, Size size, const char* content) {
+    in_row_context(decoding, [=](Session* session) {
+        const Messages wanted = session->options->messages;
+        if (wanted == Messages::off || (!transactional && wanted != Messages::all)) return skip(session);
+        if (transactional) {
+            begin_if_needed(session);
+        } else {
+            batch_flush(session);
+        }
+        line_begin(session);
+        append_message_event(*session, transactional, lsn, prefix, size, content);
+        if (transactional) count_event(session, nullptr);
+        line_end(session);
+        if (!transactional) batch_flush(session);
+    });
+}
+
+bool filter_by_origin(LogicalDecodingContext* decoding, RepOriginId origin) {
+    const Session* const session = session_of(decoding);
+    return session != nullptr && session->options->own_origin_only && origin != InvalidRepOriginId;
+}
+
+void shutdown(LogicalDecodingContext*) {}  // the session goes with the decoding context, also on ERROR
+
+}  // namespace
+}  // namespace cdc
+
+void _PG_output_plugin_init(OutputPluginCallbacks* callbacks) {
+    callbacks->startup_cb = cdc::startup;
+    callbacks->begin_cb = cdc::begin;
+    callbacks->change_cb = cdc::change;
+    callbacks->truncate_cb = cdc::truncate;
+    callbacks->commit_cb = cdc::commit;
+    callbacks->message_cb = cdc::message;
+    callbacks->filter_by_origin_cb = cdc::filter_by_origin;
+    callbacks->shutdown_cb = cdc::shutdown;
+}

@@ -1,0 +1,103 @@
+#include "definition.h"
+
+#include "json_writer.h"
+
+namespace cdc {
+namespace {
+
+const char* replica_identity_word(char identity) {
+    switch (identity) {
+        case REPLICA_IDENTITY_FULL:
+            return "full";
+        case REPLICA_IDENTITY_INDEX:
+            return "index";
+        case REPLICA_IDENTITY_NOTHING:
+            return "nothing";
+        default:
+            return "default";
+    }
+}
+
+// As format_type prints it under an empty search_path: types of pg_catalog without their schema, all others
+// with it.
+void append_type(StringInfo out, Oid type, int32 typmod) {
+    constexpr char prefix[] = "pg_catalog.";
+    const char* name =
+        format_type_extended(type, typmod, FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
+    if (strncmp(name, prefix, sizeof(prefix) - 1) == 0) name += sizeof(prefix) - 1;
+    json_append_string(out, name);
+}
+
+void append_columns(StringInfo out, TupleDesc descriptor) {
+    int position = 0;
+    for (int i = 0; i < descriptor->natts; ++i) {
+        const FormData_pg_attribute& column = *TupleDescAttr(descriptor, i);
+        if (!is_live_column(column)) continue;
+        append_raw(out, position == 0 ? "{\"name\":" : ",{\"name\":");
+        json_append_string(out, NameStr(column.attname));
+        append_raw(out, ",\"type\":");
+        append_type(out, column.atttypid, column.atttypmod);
+        append_raw(out, column.attnotnull ? ",\"nullable\":false,\"position\":"
+                                          : ",\"nullable\":true,\"position\":");
+        append_int64(out, ++position);
+        append_raw(out, "}");
+    }
+}
+
+void append_key(StringInfo out, Relation relation) {
+    ListCell* cell;
+    bool first = true;
+    foreach (cell, table_key_columns(relation)) {
+        if (!first) append_raw(out, ",");
+        first = false;
+        json_append_string(out,
+                           NameStr(TupleDescAttr(RelationGetDescr(relation), lfirst_int(cell) - 1)->attname));
+    }
+}
+
+}  // namespace
+
+bool is_live_column(const FormData_pg_attribute& column) {
+    return !column.attisdropped && !is_virtual_column(column);
+}
+
+List* table_key_columns(Relation relation) {
+    const Oid index_oid = relation->rd_rel->relreplident == REPLICA_IDENTITY_INDEX
+                              ? RelationGetReplicaIndex(relation)
+                              : primary_key_index(relation);
+    if (!OidIsValid(index_oid)) return NIL;
+    List* columns = NIL;
+    Relation index = index_open(index_oid, AccessShareLock);
+    for (int i = 0; i < index->rd_index->indnkeyatts; ++i) {
+        const AttrNumber column = index->rd_index->indkey.values[i];
+        if (column <= 0) {  // an expression or a system column: no key that an image can show
+            columns = NIL;
+            break;
+        }
+        columns = lappend_int(columns, column);
+    }
+    index_close(index, AccessShareLock);
+    return columns;
+}
+
+TableDefinition table_definition(Relation relation) {
+    StringInfoData text;
+    initStringInfo(&text);
+    append_raw(&text, "{\"columns\":[");
+    append_columns(&text, RelationGetDescr(relation));
+    append_raw(&text, "],\"key\":[");
+    append_key(&text, relation);
+    append_raw(&text, "],\"replica_identity\":");
+    json_append_string(&text, replica_identity_word(relation->rd_rel->relreplident));
+
+    TableDefinition definition;
+    strcpy(definition.fingerprint, "sha256:");
+    sha256_hex(text.data, text.len, definition.fingerprint + 7);
+    append_raw(&text, ",\"fingerprint\":");
+    json_append_string(&text, definition.fingerprint);
+    append_raw(&text, "}");
+    definition.json = text.data;
+    return definition;
+}
+
+}  // namespace cdc

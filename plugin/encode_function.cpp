@@ -1,0 +1,120 @@
+// The encoder as SQL functions: cdc_envelope.encode(), which snapshots use, and
+// cdc_envelope.table_definition(), which the event triggers record.
+
+#include "definition.h"
+#include "envelope.h"
+#include "relation_cache.h"
+#include "settings.h"
+
+extern "C" {
+PG_FUNCTION_INFO_V1(cdc_envelope_encode);
+PG_FUNCTION_INFO_V1(cdc_envelope_table_definition);
+PGDLLEXPORT Datum cdc_envelope_encode(PG_FUNCTION_ARGS);
+PGDLLEXPORT Datum cdc_envelope_table_definition(PG_FUNCTION_ARGS);
+}
+
+namespace cdc {
+namespace {
+
+constexpr int kRow = 0, kOp = 1, kLsn = 2, kTime = 3, kOptions = 4;
+
+// What one call site keeps from row to row.
+struct CallSite {
+    Session* session;
+    RelationEntry* entry;
+    Oid row_type;
+    char op;
+    StringInfoData line;
+};
+
+void set_option(Options* options, char* text) {
+    char* const equals = strchr(text, '=');
+    if (equals != nullptr) *equals = '\0';
+    options_set(options, text, equals != nullptr ? equals + 1 : nullptr);
+}
+
+Options* parse_options(ArrayType* array) {
+    Options* const options = options_create();
+    Datum* texts;
+    bool* nulls;
+    int count;
+    deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &texts, &nulls, &count);
+    for (int i = 0; i < count; ++i) {
+        if (nulls[i]) ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("an option is null")));
+        set_option(options, TextDatumGetCString(texts[i]));
+    }
+    return options;
+}
+
+char parse_op(text* op) {
+    if (VARSIZE_ANY_EXHDR(op) != 1 || strchr("rcud", *VARDATA_ANY(op)) == nullptr) {
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                 errmsg("invalid op_type: \"%s\"", text_to_cstring(op)), errhint("Give r, c, u or d.")));
+    }
+    return *VARDATA_ANY(op);
+}
+
+CallSite* make_call_site(FunctionCallInfo fcinfo, Oid row_type) {
+    MemoryContext context = fcinfo->flinfo->fn_mcxt;
+    const Oid relid = get_typ_typrelid(row_type);
+    if (!OidIsValid(relid) || get_rel_relkind(relid) == RELKIND_COMPOSITE_TYPE) {
+        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+                        errmsg("cdc_envelope.encode() takes a row of a table, not of type %s",
+                               format_type_be(row_type)),
+                        errhint("Call it as SELECT cdc_envelope.encode(t, …) FROM table_name t.")));
+    }
+    MemoryContext caller = MemoryContextSwitchTo(context);
+    auto* site = static_cast<CallSite*>(palloc0(sizeof(CallSite)));
+    site->row_type = row_type;
+    site->op = parse_op(PG_GETARG_TEXT_PP(kOp));
+    site->session = session_create(context, parse_options(PG_GETARG_ARRAYTYPE_P(kOptions)), nullptr);
+    Relation relation = relation_open(relid, AccessShareLock);
+    site->entry = relation_entry_alone(site->session, relation);
+    relation_close(relation, AccessShareLock);
+    initStringInfo(&site->line);
+    fcinfo->flinfo->fn_extra = site;
+    MemoryContextSwitchTo(caller);
+    return site;
+}
+
+}  // namespace
+}  // namespace cdc
+
+Datum cdc_envelope_encode(PG_FUNCTION_ARGS) {
+    using namespace cdc;
+    HeapTupleHeader row = PG_GETARG_HEAPTUPLEHEADER(kRow);
+    auto* site = static_cast<CallSite*>(fcinfo->flinfo->fn_extra);
+    if (site == nullptr) site = make_call_site(fcinfo, HeapTupleHeaderGetTypeId(row));
+
+    HeapTupleData tuple;
+    tuple.t_len = HeapTupleHeaderGetDatumLength(row);
+    ItemPointerSetInvalid(&tuple.t_self);
+    tuple.t_tableOid = InvalidOid;
+    tuple.t_data = row;
+    MemoryContext caller = MemoryContextSwitchTo(site->session->row_context);
+    const bool pin = site->entry->uses_output_functions;
+    const int nest_level = pin ? settings_pin() : 0;
+    resetStringInfo(&site->line);
+    const RowImage image = row_image(site->entry, &tuple, kNew, nullptr);
+    append_encoded_row(*site->session, *site->entry, site->op, PG_GETARG_TIMESTAMPTZ(kTime),
+                       PG_GETARG_LSN(kLsn), image, &site->line);
+    if (pin) settings_unpin(nest_level);
+    MemoryContextSwitchTo(caller);
+    text* const result = cstring_to_text_with_len(site->line.data, site->line.len);
+    MemoryContextReset(site->session->row_context);
+    PG_RETURN_TEXT_P(result);
+}
+
+Datum cdc_envelope_table_definition(PG_FUNCTION_ARGS) {
+    using namespace cdc;
+    const Oid relid = PG_GETARG_OID(0);
+    Relation relation = try_relation_open(relid, AccessShareLock);
+    if (relation == nullptr) PG_RETURN_NULL();
+    const char kind = relation->rd_rel->relkind;
+    const bool table = kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE;
+    char* const json = table ? table_definition(relation).json : nullptr;
+    relation_close(relation, AccessShareLock);
+    if (json == nullptr) PG_RETURN_NULL();
+    PG_RETURN_TEXT_P(cstring_to_text(json));
+}

@@ -1,0 +1,269 @@
+#include "envelope.h"
+
+#include "json_writer.h"
+#include "schema_version.h"
+
+namespace cdc {
+namespace {
+
+char op_of(RowChange change) {
+    constexpr char ops[] = {'c', 'u', 'd'};
+    return ops[static_cast<int>(change)];
+}
+
+void append_char(StringInfo out, char c) {
+    appendStringInfoCharMacro(out, c);
+}
+
+// ,"ts_source":…,"commit_lsn":…,"xid":…,"seq":N
+void append_stamp(const Session& session, StringInfo out) {
+    append_raw(out, session.transaction.stamp, session.transaction.stamp_length);
+    append_int64(out, session.transaction.next_seq);
+}
+void append_stamp_without_seq(const Session& session, StringInfo out) {
+    append_raw(out, session.transaction.stamp, session.transaction.stamp_length);
+    append_raw(out, "null");
+}
+
+void append_column_names(StringInfo out, const char* field, const List* columns) {
+    if (columns == NIL) return;
+    append_raw(out, field);
+    ListCell* cell;
+    foreach (cell, columns) {
+        if (cell != list_head(columns)) append_char(out, ',');
+        json_append_string(out, static_cast<const Column*>(lfirst(cell))->name);
+    }
+    append_char(out, ']');
+}
+
+void append_marks(StringInfo out, const RowMarks& marks) {
+    append_column_names(out, ",\"unchanged\":[", marks.unchanged);
+    append_column_names(out, ",\"oversize\":[", marks.oversize);
+    if (marks.json_null == NIL) return;
+    append_raw(out, ",\"json_null\":[");
+    ListCell* cell;
+    foreach (cell, marks.json_null) {
+        if (cell != list_head(marks.json_null)) append_char(out, ',');
+        json_append_string(out, static_cast<const char*>(lfirst(cell)));
+    }
+    append_char(out, ']');
+}
+
+void append_id(const Session& session, StringInfo out, const RelationEntry& entry, const RowImage* image) {
+    append_raw(out, entry.source_id);
+    if (image == nullptr) {
+        append_raw(out, "/NONE");
+    } else {
+        append_row_id(session, out, *image);
+    }
+    append_char(out, '"');
+}
+
+// ,"old_source_id":"…" where the update changed what the row is known by.
+void append_old_id(const Session& session, StringInfo out, const RelationEntry& entry, const RowImage& before,
+                   const RowImage& after) {
+    StringInfoData old_id;
+    StringInfoData new_id;
+    initStringInfo(&old_id);
+    initStringInfo(&new_id);
+    append_row_id(session, &old_id, before);
+    append_row_id(session, &new_id, after);
+    if (old_id.len == new_id.len && memcmp(old_id.data, new_id.data, old_id.len) == 0) return;
+    // An identity without the key (a keyless table's) does not tell which row it was.
+    if (before.identity_only && entry.key_count == 0) return;
+    append_raw(out, ",\"old_source_id\":");
+    append_raw(out, entry.source_id + strlen("{\"source_id\":"));
+    append_raw(out, old_id.data, old_id.len);
+    append_char(out, '"');
+}
+
+// From key to the last field.
+void append_body(const Session& session, StringInfo out, const RelationEntry& entry, const RowImage* key,
+                 const RowImage* before, const RowImage* after) {
+    RowMarks marks = {NIL, NIL, NIL};
+    append_raw(out, entry.names);
+    if (key == nullptr || !append_key(out, *key)) append_raw(out, "null");
+    append_raw(out, ",\"before\":");
+    if (before != nullptr)
+        append_image(session, out, *before, &marks);
+    else
+        append_raw(out, "null");
+    append_raw(out, ",\"after\":");
+    if (after != nullptr)
+        append_image(session, out, *after, &marks);
+    else
+        append_raw(out, "null");
+    append_marks(out, marks);
+    append_raw(out, entry.fingerprint);
+    append_raw(out, session.evidence);
+}
+
+}  // namespace
+
+void append_row_event(const Session& session, const RelationEntry& entry, RowChange change,
+                      const RowImage* before, const RowImage* after) {
+    StringInfo out = session.out;
+    const RowImage* const subject = after != nullptr ? after : before;
+    append_id(session, out, entry, subject);
+    if (before != nullptr && after != nullptr) append_old_id(session, out, entry, *before, *after);
+    append_raw(out, entry.version);
+    append_char(out, op_of(change));
+    append_char(out, '"');
+    append_stamp(session, out);
+    append_body(session, out, entry, subject, before, after);
+}
+
+void append_encoded_row(const Session& session, const RelationEntry& entry, char op, TimestampTz ts_source,
+                        XLogRecPtr commit_lsn, const RowImage& image, StringInfo out) {
+    append_id(session, out, entry, &image);
+    append_raw(out, entry.version);
+    append_char(out, op);
+    append_raw(out, "\",\"ts_source\":");
+    append_time(session, out, ts_source);
+    append_raw(out, ",\"commit_lsn\":");
+    append_lsn(out, commit_lsn);
+    append_raw(out, ",\"xid\":null,\"seq\":null");
+    append_body(session, out, entry, &image, nullptr, &image);
+}
+
+void append_truncate_event(const Session& session, const RelationEntry& entry, bool cascade,
+                           bool restart_identity) {
+    StringInfo out = session.out;
+    append_raw(out, entry.source_id);
+    append_char(out, '"');
+    append_raw(out, entry.version);
+    append_raw(out, "t\"");
+    append_stamp(session, out);
+    append_raw(out, entry.names);
+    append_raw(out, "null,\"before\":null,\"after\":null");
+    append_raw(out, entry.fingerprint);
+    append_raw(out, ",\"truncate\":{\"cascade\":");
+    append_raw(out, cascade ? "true" : "false");
+    append_raw(out, ",\"restart_identity\":");
+    append_raw(out, restart_identity ? "true}" : "false}");
+    append_raw(out, session.evidence);
+}
+
+namespace {
+
+char* history_text(TupleDesc descriptor, HeapTuple row, HistoryColumn column) {
+    bool null = false;
+    const Datum value = heap_getattr(row, column, descriptor, &null);
+    return null ? nullptr : TextDatumGetCString(value);
+}
+
+}  // namespace
+
+void append_schema_event(const Session& session, TupleDesc descriptor, HeapTuple row) {
+    StringInfo out = session.out;
+    const char* const schema = history_text(descriptor, row, history_schema_name);
+    const char* const table = history_text(descriptor, row, history_table_name);
+    bool null = false;
+    const int32 version = DatumGetInt32(heap_getattr(row, history_version, descriptor, &null));
+    append_raw(out, "{\"source_id\":\"");
+    append_raw(out, session.database_prefix);
+    append_char(out, '/');
+    append_percent_encoded(out, schema, strlen(schema));
+    append_char(out, '.');
+    append_percent_encoded(out, table, strlen(table));
+    append_raw(out, "\",\"schema_version\":");
+    append_int64(out, version);
+    append_raw(out, ",\"op_type\":\"s\"");
+    append_stamp(session, out);
+    append_raw(out, ",\"schema\":");
+    json_append_string(out, schema);
+    append_raw(out, ",\"table\":");
+    json_append_string(out, table);
+    append_raw(out, ",\"key\":null,\"before\":");
+    const char* const before = history_text(descriptor, row, history_previous);
+    const char* const after = history_text(descriptor, row, history_definition);
+    append_raw(out, before != nullptr ? before : "null");
+    append_raw(out, ",\"after\":");
+    append_raw(out, after != nullptr ? after : "null");
+    append_raw(out, ",\"ddl\":{\"tag\":");
+    json_append_string(out, history_text(descriptor, row, history_tag));
+    append_raw(out, ",\"statement\":");
+    const char* const statement = history_text(descriptor, row, history_statement);
+    if (statement != nullptr)
+        json_append_string(out, statement);
+    else
+        append_raw(out, "null");
+    append_char(out, '}');
+    append_raw(out, session.evidence);
+}
+
+void append_message_event(const Session& session, bool transactional, XLogRecPtr lsn, const char* prefix,
+                          Size size, const char* content) {
+    StringInfo out = session.out;
+    append_raw(out, "{\"source_id\":\"");
+    append_raw(out, session.database_prefix);
+    append_raw(out, "/MESSAGE/");
+    append_percent_encoded(out, prefix, strlen(prefix));
+    append_raw(out, "\",\"schema_version\":0,\"op_type\":\"m\"");
+    if (transactional) {
+        append_stamp(session, out);
+    } else {
+        append_raw(out, ",\"ts_source\":null,\"commit_lsn\":");
+        append_lsn(out, lsn);
+        append_raw(out, ",\"xid\":null,\"seq\":null");
+    }
+    append_raw(out,
+               ",\"schema\":null,\"table\":null,\"key\":null,\"before\":null,\"after\":null,\"message\":{"
+               "\"prefix\":");
+    json_append_string(out, prefix);
+    append_raw(out, transactional ? ",\"transactional\":true,\"content\":"
+                                  : ",\"transactional\":false,\"content\":");
+    const int length = static_cast<int>(size);
+    if (pg_encoding_verifymbstr(PG_UTF8, content, length) == length &&
+        memchr(content, '\0', size) == nullptr) {
+        json_append_string(out, content, size);
+    } else {
+        append_raw(out, "\"\\\\x");
+        append_hex(out, content, size);
+        append_raw(out, "\",\"encoding\":\"hex\"");
+    }
+    append_char(out, '}');
+    append_raw(out, session.evidence);
+}
+
+namespace {
+
+void append_boundary_head(const Session& session, char op) {
+    StringInfo out = session.out;
+    append_raw(out, "{\"source_id\":\"");
+    append_raw(out, session.database_prefix);
+    append_raw(out, "\",\"schema_version\":0,\"op_type\":\"");
+    append_char(out, op);
+    append_char(out, '"');
+    append_stamp_without_seq(session, out);
+    append_raw(out, ",\"schema\":null,\"table\":null,\"key\":null,\"before\":null,\"after\":null");
+}
+
+}  // namespace
+
+void append_begin_event(const Session& session) {
+    append_boundary_head(session, 'b');
+    append_raw(session.out, session.evidence);
+}
+
+void append_end_event(const Session& session, XLogRecPtr end_lsn) {
+    StringInfo out = session.out;
+    append_boundary_head(session, 'e');
+    append_raw(out, ",\"end_lsn\":");
+    append_lsn(out, end_lsn);
+    append_raw(out, ",\"events\":");
+    append_int64(out, session.transaction.next_seq);
+    append_raw(out, ",\"tables\":{");
+    ListCell* cell;
+    foreach (cell, session.transaction.tables) {
+        const auto* count = static_cast<const TableCount*>(lfirst(cell));
+        if (cell != list_head(session.transaction.tables)) append_char(out, ',');
+        json_append_string(out, count->name);
+        append_char(out, ':');
+        append_int64(out, count->events);
+    }
+    append_char(out, '}');
+    append_raw(out, session.evidence);
+}
+
+}  // namespace cdc

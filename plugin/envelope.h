@@ -1,0 +1,32 @@
+// The envelopes: fields in the contract's order (docs/envelope.md), each event one line. Everything that
+// could skip a change has been decided by the caller.
+//
+// Ownership: lines are appended to session->out between line_begin and line_end (batch.h). Thread: the
+// backend or walsender. Failure: none for what the data is.
+#pragma once
+
+#include "row_json.h"
+
+namespace cdc {
+
+enum class RowChange : uint8 { insert, update, remove };  // numbered as RelationEntry::publishes
+constexpr int kTruncateChange = 3;
+
+// before and after may be null, not both, except for a delete without an old image.
+void append_row_event(const Session& session, const RelationEntry& entry, RowChange change,
+                      const RowImage* before, const RowImage* after);
+void append_truncate_event(const Session& session, const RelationEntry& entry, bool cascade,
+                           bool restart_identity);
+// row: a tuple inserted into cdc_envelope.schema_history.
+void append_schema_event(const Session& session, TupleDesc descriptor, HeapTuple row);
+// stamp: the transaction's; null for a non-transactional message, which belongs to no commit.
+void append_message_event(const Session& session, bool transactional, XLogRecPtr lsn, const char* prefix,
+                          Size size, const char* content);
+void append_begin_event(const Session& session);
+void append_end_event(const Session& session, XLogRecPtr end_lsn);
+
+// A row of encode(): op r or another row op; no xid and no seq.
+void append_encoded_row(const Session& session, const RelationEntry& entry, char op, TimestampTz ts_source,
+                        XLogRecPtr commit_lsn, const RowImage& image, StringInfo out);
+
+}  // namespace cdc

@@ -1,0 +1,22 @@
+// What publications say of a table: whether it is captured, with which operations and columns, and under
+// which name (option publication_names; the semantics are those of CREATE PUBLICATION). Without the option
+// everything is captured.
+//
+// Thread: the backend or walsender, under the snapshot of the change. Failure: a publication that does not
+// exist, or one with a row filter on the table, is an ERROR that names it.
+#pragma once
+
+#include "options.h"
+
+namespace cdc {
+
+struct Published {
+    bool any;            // captured at all
+    bool changes[4];     // insert, update, delete, truncate
+    Bitmapset* columns;  // attnums of a column list; null: all
+    Oid root;            // the table under whose name a partition's rows appear; InvalidOid: its own
+};
+
+Published published_as(const Options& options, Relation relation);
+
+}  // namespace cdc

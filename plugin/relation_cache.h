@@ -1,0 +1,63 @@
+// RelationEntry: all about a table that does not change from row to row, computed once and dropped when
+// PostgreSQL invalidates the relation: its names as JSON, its key, one compiled encoder per column, its
+// schema version.
+//
+// Ownership: an entry and all in it live in a context of its own below the session's; found again by OID.
+// Invalidation callbacks can't be unregistered (inval.c): they are registered once per process and only mark
+// entries, through one pointer that the session's end clears. Failure: building reads catalogues and may
+// raise.
+#pragma once
+
+#include "session.h"
+#include "value_encoder.h"
+
+namespace cdc {
+
+struct Column {
+    int index;    // of the tuple's arrays: attnum - 1
+    char* name;   // in the database's encoding
+    char* label;  // "name": as JSON
+    int label_length;
+    const ValueEncoder* encoder;
+    MaskKind mask;
+    bool in_identity;  // the old image has it
+};
+
+struct RelationEntry {
+    Oid relid;  // key of the hash table; first
+    bool valid;
+    bool captured;
+    bool is_history;
+    bool publishes[4];        // by change: insert, update, delete, truncate
+    bool old_image_is_whole;  // REPLICA IDENTITY FULL
+    bool uses_output_functions;
+    MemoryContext context;
+    TupleDesc descriptor;  // a copy
+    Column* columns;
+    int column_count;
+    int* key;  // indexes into columns
+    int key_count;
+    char* source_id;    // {"source_id":"pg://c/d/s.t
+    char* version;      // ,"schema_version":N,"op_type":"
+    char* names;        // ,"schema":"…","table":"…"[,"partition":"…"],"key":
+    char* fingerprint;  // ,"fingerprint":"sha256:…" or empty
+    char* count_name;   // schema.table, for the e event
+    TableCount* count;  // of the transaction with count_serial
+    uint64 count_serial;
+    Datum* values[2];  // of the old and the new tuple
+    bool* nulls[2];
+};
+
+constexpr int kOld = 0;
+constexpr int kNew = 1;
+
+void relation_cache_create(Session* session);
+
+// The entry of an open relation, built where it is not valid.
+RelationEntry* relation_entry(Session* session, Relation relation);
+
+// An entry outside any cache, in CurrentMemoryContext, for encode(). ERROR where the options leave the table
+// out.
+RelationEntry* relation_entry_alone(Session* session, Relation relation);
+
+}  // namespace cdc

@@ -1,0 +1,69 @@
+// Session: what lives from startup to shutdown of one decoding session (or one call site of encode()): the
+// options, the names and texts that never change, the relation cache and the open transaction.
+//
+// Ownership: one memory context, a child of the caller's (the LogicalDecodingContext's, or the SQL
+// function's), which takes everything with it, also on ERROR. Thread: the backend or walsender.
+#pragma once
+
+#include "digest.h"
+#include "options.h"
+#include "postgres_api.h"
+
+namespace cdc {
+
+struct RelationEntry;
+
+// How many events of a table the open transaction has had.
+struct TableCount {
+    char* name;  // schema.table
+    int64 events;
+};
+
+// The transaction that is being replayed.
+struct Transaction {
+    char* stamp;  // ,"ts_source":"…","commit_lsn":"…","xid":N,"seq":
+    int stamp_length;
+    int64 next_seq;
+    List* tables;   // of TableCount*, in order of first appearance
+    uint64 serial;  // tells one transaction from the next
+    bool begun;     // its b event is written (or would be)
+    bool settings_pinned;
+};
+
+struct Session {
+    MemoryContext context;  // of the session itself
+    MemoryContext transaction_context;
+    MemoryContext row_context;  // reset before each change
+    Options* options;
+    LogicalDecodingContext* decoding;  // null in encode()
+
+    char* database_prefix;  // pg://<cluster>/<database>
+    char* evidence;         // ,"evidence_id":"sha256:…"}
+    char mask_salt[kSha256HexLength + 1];
+    ValueOptions value_options;
+    const struct ValueEncoder* timestamp;
+
+    HTAB* relations;       // Oid → RelationEntry
+    bool relations_stale;  // something changed that concerns every entry (a schema's name, a publication)
+    Oid history;           // cdc_envelope.schema_history, as last looked up
+    bool history_known;
+
+    Transaction transaction;
+    int skipped;  // changes in a row that sent nothing
+
+    StringInfo out;   // where lines go: decoding->out, or the caller's
+    bool batch_open;  // an output message has been begun and not sent
+};
+
+// options: complete; default_projection may be null. The session's context is a child of parent.
+Session* session_create(MemoryContext parent, Options* options, const char* default_projection);
+
+// Starts a transaction's stamp; in the transaction's context.
+void session_begin_transaction(Session* session, TimestampTz commit_time, XLogRecPtr commit_lsn,
+                               TransactionId xid);
+
+// Appends "%X/%X" in quotes, and a time as the envelope has it, in quotes.
+void append_lsn(StringInfo out, XLogRecPtr lsn);
+void append_time(const Session& session, StringInfo out, TimestampTz time);
+
+}  // namespace cdc

@@ -1,0 +1,169 @@
+// Which events share a statement, and in what order the statements are.
+#include "sinks/postgres/batch.h"
+
+#include <gmock/gmock.h>
+
+#include "sinks/slice_maker.h"
+
+namespace cdc::projection {
+namespace {
+
+using test::make_row;
+using test::Row;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+ProjectionTable table_named(const std::string& name, bool keyed = true) {
+    ProjectionTable table;
+    table.source = "public." + name;
+    table.target = table.source;
+    table.quoted = "\"public\".\"" + name + "\"";
+    table.schema_version = 1;
+    table.columns = {{"id", "\"id\"", "integer", false}, {"qty", "\"qty\"", "integer", false}};
+    if (keyed) table.key = {0};
+    return table;
+}
+
+class BatcherTest : public ::testing::Test {
+  protected:
+    Status add(Row row, const ProjectionTable& table) {
+        slices_.push_back(test::make_transaction({0x100}, {0x140}, {std::move(row)})[0]);
+        const Event& event = slices_.back()->events[1];
+        const Result<EventBody> body = read_body(event);
+        return body.ok() ? batcher_.add(table, event, *body) : body.status();
+    }
+    void add_ok(Row row) { ASSERT_TRUE(add(std::move(row), orders_).ok()); }
+
+    static Row insert(const std::string& id) { return make_row(Op::insert, id, "null", image(id)); }
+    static Row remove(const std::string& id) {
+        return make_row(Op::remove, id, "{\"id\":" + id + "}", "null");
+    }
+    static std::string image(const std::string& id, const std::string& qty = "1") {
+        return "{\"id\":" + id + ",\"qty\":" + qty + "}";
+    }
+
+    // "upsert 2" for each batch: its action and how many events it has.
+    std::vector<std::string> batches() {
+        batcher_.flush();
+        std::vector<std::string> out;
+        for (const Batch& batch : batcher_.take()) {
+            static const char* const names[] = {"upsert",     "tombstone",     "remove",      "clear_key",
+                                                "move_key",   "append",        "replace_one", "tombstone_one",
+                                                "remove_one", "tombstone_all", "remove_all"};
+            out.push_back(std::string(names[static_cast<int>(batch.action)]) + " " +
+                          std::to_string(batch.events.size()));
+            last_ = batch;
+        }
+        return out;
+    }
+
+    const ProjectionTable orders_ = table_named("orders");
+    const ProjectionTable other_ = table_named("other");
+    Batcher batcher_{config::Deletes::tombstone, false};
+    std::vector<SlicePtr> slices_;
+    Batch last_;
+};
+
+TEST_F(BatcherTest, RowsOfOneShapeAreOneStatement) {
+    add_ok(insert("1"));
+    add_ok(make_row(Op::update, "2", "null", image("2")));
+    EXPECT_THAT(batches(), ElementsAre("upsert 2"));
+    EXPECT_THAT(last_.parameters,
+                ElementsAre("sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                            "0/100", "1", "2026-02-07T05:55:21.123456Z",
+                            R"([{"_source_id":"pg://c/db/public.orders/PK:1","_seq":0,"id":1,"qty":1},)"
+                            R"({"_source_id":"pg://c/db/public.orders/PK:2","_seq":0,"id":2,"qty":1}])"));
+}
+
+TEST_F(BatcherTest, ALaterImageOfAKeyReplacesTheEarlier) {
+    add_ok(insert("1"));
+    add_ok(insert("2"));
+    add_ok(make_row(Op::update, "1", "null", image("1", "9")));
+    EXPECT_THAT(batches(), ElementsAre("upsert 2"));
+    EXPECT_THAT(last_.parameters.back(), HasSubstr(R"("id":1,"qty":9},{)"));
+    EXPECT_THAT(last_.parameters.back(), testing::Not(HasSubstr(R"("id":1,"qty":1)")));
+}
+
+TEST_F(BatcherTest, AnotherShapeOfTheSameTableComesAfter) {
+    add_ok(insert("1"));
+    add_ok(remove("1"));
+    add_ok(insert("1"));
+    Row toasted = make_row(Op::update, "1", "null", R"({"id":1})");
+    toasted.extra = R"(,"unchanged":["qty"])";
+    add_ok(toasted);
+    EXPECT_THAT(batches(), ElementsAre("upsert 1", "tombstone 1", "upsert 1", "upsert 1"));
+    EXPECT_THAT(last_.omitted, ElementsAre(1));
+}
+
+TEST_F(BatcherTest, TablesAreGroupedApart) {
+    for (const char* id : {"1", "2", "3"}) {
+        add_ok(insert(id));
+        Row row = insert(id);
+        row.table = "other";
+        ASSERT_TRUE(add(std::move(row), other_).ok());
+    }
+    EXPECT_THAT(batches(), ElementsAre("upsert 3", "upsert 3"));
+}
+
+TEST_F(BatcherTest, AKeyThatMovesDoesSoBetweenWhatWasBeforeAndAfter) {
+    add_ok(insert("1"));
+    Row moved = make_row(Op::update, "2", R"({"id":1})", image("2"));
+    moved.old_source_id = "pg://c/db/public.orders/PK:1";
+    add_ok(moved);
+    add_ok(insert("1"));
+    EXPECT_THAT(batches(), ElementsAre("upsert 1", "clear_key 1", "move_key 1", "upsert 2"));
+}
+
+TEST_F(BatcherTest, ATruncateComesBetweenWhatWasBeforeAndAfter) {
+    add_ok(insert("1"));
+    Row truncate = make_row(Op::truncate, "", "null", "null");
+    truncate.source_id = "pg://c/db/public.orders";
+    truncate.key = "null";
+    truncate.extra = R"(,"truncate":{"cascade":false,"restart_identity":false})";
+    add_ok(truncate);
+    add_ok(insert("2"));
+    EXPECT_THAT(batches(), ElementsAre("upsert 1", "tombstone_all 1", "upsert 1"));
+}
+
+TEST_F(BatcherTest, AStatementIsBounded) {
+    for (int i = 0; i < 4500; ++i)
+        add_ok(insert(std::to_string(i)));
+    EXPECT_THAT(batches(), ElementsAre("upsert 2000", "upsert 2000", "upsert 500"));
+    const std::string wide = "\"" + std::string(700000, 'x') + "\"";
+    for (int i = 0; i < 3; ++i)
+        add_ok(make_row(Op::insert, std::to_string(i), "null", image(std::to_string(i), wide)));
+    EXPECT_THAT(batches(), ElementsAre("upsert 1", "upsert 1", "upsert 1"));
+}
+
+TEST_F(BatcherTest, KeysWhoseBytesDoNotTellThemApartAreAlone) {
+    ProjectionTable table = table_named("orders");
+    table.key_is_canonical = false;
+    ASSERT_TRUE(add(insert("1.0"), table).ok());
+    ASSERT_TRUE(add(insert("1.00"), table).ok());
+    EXPECT_THAT(batches(), ElementsAre("upsert 1", "upsert 1"));
+}
+
+TEST_F(BatcherTest, WithoutAKeyEveryInsertIsARow) {
+    const ProjectionTable table = table_named("plain", false);
+    for (int i = 0; i < 2; ++i) {
+        Row row = insert("1");
+        row.key = "null";
+        ASSERT_TRUE(add(row, table).ok());
+    }
+    EXPECT_THAT(batches(), ElementsAre("append 2"));
+}
+
+TEST_F(BatcherTest, AnEventThatLacksItsKeyIsRejectedByName) {
+    Row row = insert("1");
+    row.key = "null";
+    const Status status = add(row, orders_);
+    EXPECT_EQ(status.code(), StatusCode::reject);
+    EXPECT_THAT(status.message(),
+                HasSubstr("insert of public.orders, source_id pg://c/db/public.orders/PK:1, "
+                          "commit_lsn 0/100, seq 0"));
+    EXPECT_THAT(batches(), IsEmpty());
+}
+
+}  // namespace
+}  // namespace cdc::projection

@@ -40,7 +40,7 @@ INSERT INTO others VALUES
      'fat:2A cat:3B ''it''''s''', 'fat & (rat | !cat)', '<a b="1">t &amp; u</a>', '16/B374D848', 'public.others',
      'upper(text)', '$.a[*] ? (@ > 1)', '1 2 3', '10:20:10,14,15', '4294967295'),
     (2, 'empty', '(,)', '(,)', '["",)', '{}', '{}', '000', '', '::1', '::/0', NULL, NULL, '(NaN,Infinity)', NULL, NULL,
-     '', '', '', '0/0', 0, 0, NULL, '', NULL, '0');
+     '', NULL, '', '0/0', 0, 0, NULL, '', NULL, '0');
 SELECT :event FROM others rec ORDER BY id;
 
 -- settings of the session have no say, search_path included

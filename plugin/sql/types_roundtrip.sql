@@ -3,7 +3,9 @@
 \set after '(cdc_envelope.encode(rec, ''r'', ''0/16B4F20'', ''2026-02-07T05:55:21.123456Z'')::json -> ''after'')'
 \pset format unaligned
 \pset tuples_only on
-SELECT setseed(0.25);
+SELECT 'seeded' FROM setseed(0.25);
+SET datestyle = 'ISO';
+SET timezone = 'UTC';
 CREATE TYPE pair AS (k text, v numeric);
 CREATE TYPE mood AS ENUM ('sad', 'o"k', 'a,b');
 CREATE TYPE textrange AS RANGE (subtype = text);

@@ -117,6 +117,10 @@ Status Pipeline::open_sinks(SinkGroup& sinks, const SourceIdentity& identity) {
     context.projection = source.projection;
     context.source_commit = source.source_commit;
     context.json_as_string = source.json == "string";
+    context.hashed = [masks = source.masks](const std::string& schema, const std::string& table,
+                                            const std::string& column) {
+        return std::ranges::find(masks, schema + "." + table + "." + column + ":hash") != masks.end();
+    };
     context.source = identity;
     context.catalog = &catalog_;
     context.captures = [filter = source::TableFilter(source)](const std::string& schema,

@@ -36,6 +36,9 @@ struct SinkContext {
     SourceIdentity source;
     // The plugin's option json=string: json columns are strings of text, and not documents.
     bool json_as_string = false;
+    // Whether a column is masked by its hash, so that its values are text whatever its type.
+    std::function<bool(const std::string& schema, const std::string& table, const std::string& column)>
+        hashed;
     TableCatalog* catalog = nullptr;
     // Whether the pipeline captures schema.table (unquoted): a sink that writes into the source database
     // itself must refuse a table that would come back to it.

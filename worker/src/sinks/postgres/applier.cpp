@@ -20,9 +20,9 @@ Ticket ticket_for(Purpose purpose) {
 
 void warn_of_oversize(const Event& event, const EventBody& body) {
     for (const std::string& column : body.oversize) {
-        if (column.starts_with("before.")) continue;
         log_warning(
-            "{}: column {} is longer than max_value_bytes and was left out: the projection keeps what it had",
+            "{}: a value of column {} is longer than max_value_bytes and was left out: the projection keeps "
+            "the old one where it is the new one that is missing",
             describe(event), column);
     }
 }
@@ -109,7 +109,15 @@ Status Applier::apply_schema_change(const Event& event, const EventBody& body, c
     CDC_RETURN_IF_ERROR(wait_in_transaction(slice));
     Result<const ProjectionTable*> table = tables_.registered(event);
     if (!table.ok()) return table.status();
-    if (*table == nullptr) return {};
+    if (*table == nullptr) {
+        if (!body.before.empty() && !body.after.empty()) {
+            log_warning(
+                "{}.{} has a new definition and no projection yet: if it was renamed, its rows so far stay "
+                "under the old name until a new snapshot",
+                unescape_json(event.schema), unescape_json(event.table));
+        }
+        return {};
+    }
     if (body.after.empty()) {
         batcher_.add_all_gone(**table, event, body);
         return {};

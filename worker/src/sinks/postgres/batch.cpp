@@ -31,23 +31,21 @@ const char* op_name(Op op) {
     }
 }
 
-// The columns of table that are named, bare or with the image before them ("after.doc").
-void add_named(std::vector<std::size_t>& out, const ProjectionTable& table,
-               const std::vector<std::string>& names) {
-    for (std::size_t i = 0; i < table.columns.size(); ++i) {
-        const std::string& column = table.columns[i].name;
-        const bool named = std::ranges::any_of(
-            names, [&](const std::string& name) { return name == column || name == "after." + column; });
-        if (named && std::ranges::find(out, i) == out.end()) out.push_back(i);
-    }
-}
-
-std::vector<std::size_t> omitted_columns(const ProjectionTable& table, const EventBody& body) {
+// The columns that the event does not carry a new value of. Both lists name columns of either image: one
+// whose old value alone is too long is in after, and counts.
+Result<std::vector<std::size_t>> omitted_columns(const ProjectionTable& table, const EventBody& body) {
     std::vector<std::size_t> omitted;
     if (body.unchanged.empty() && body.oversize.empty()) return omitted;
-    add_named(omitted, table, body.unchanged);
-    add_named(omitted, table, body.oversize);
-    std::ranges::sort(omitted);
+    Result<std::vector<std::pair<std::string, std::string_view>>> members = read_members(body.after);
+    if (!members.ok()) return members.status();
+    for (std::size_t i = 0; i < table.columns.size(); ++i) {
+        const std::string& name = table.columns[i].name;
+        const bool listed = std::ranges::find(body.unchanged, name) != body.unchanged.end() ||
+                            std::ranges::find(body.oversize, name) != body.oversize.end();
+        const bool carried =
+            std::ranges::any_of(*members, [&](const auto& member) { return member.first == name; });
+        if (listed && !carried) omitted.push_back(i);
+    }
     return omitted;
 }
 
@@ -113,7 +111,9 @@ Status Batcher::add_keyed(const ProjectionTable& table, const Event& event, cons
                        body);
     }
     if (!event.old_source_id.empty()) CDC_RETURN_IF_ERROR(add_move(table, event, body));
-    return add_row({&table, Action::upsert, omitted_columns(table, body), {}, {}}, body.after, event, body);
+    Result<std::vector<std::size_t>> omitted = omitted_columns(table, body);
+    if (!omitted.ok()) return omitted.status();
+    return add_row({&table, Action::upsert, std::move(omitted).value(), {}, {}}, body.after, event, body);
 }
 
 // The row keeps what the WAL does not have, so it moves instead of being deleted and made anew. Only a
@@ -132,9 +132,10 @@ Status Batcher::add_move(const ProjectionTable& table, const Event& event, const
 }
 
 Status Batcher::add_keyless(const ProjectionTable& table, const Event& event, const EventBody& body) {
+    Result<std::vector<std::size_t>> omitted = omitted_columns(table, body);
+    if (!omitted.ok()) return omitted.status();
     if (event.op == Op::insert || event.op == Op::read) {
-        return add_row({&table, Action::append, omitted_columns(table, body), {}, {}}, body.after, event,
-                       body);
+        return add_row({&table, Action::append, std::move(omitted).value(), {}, {}}, body.after, event, body);
     }
     if (body.before.empty()) {
         return no_old_image(event,
@@ -145,14 +146,15 @@ Status Batcher::add_keyless(const ProjectionTable& table, const Event& event, co
     Result<std::string> before = single_row(table, event, body.before, options(body, "before."));
     if (!before.ok()) return before.status();
     Batch batch{&table, Action::remove_one, {}, {old_identity, std::move(before).value()}, {&event}};
-    if (event.op == Op::update || deletes_ == config::Deletes::tombstone) {
-        const bool update = event.op == Op::update;
+    const bool update = event.op == Op::update;
+    if (update || deletes_ == config::Deletes::tombstone) {
         batch.action = update ? Action::replace_one : Action::tombstone_one;
-        if (update) batch.omitted = omitted_columns(table, body);
-        const std::string identity = update ? row_identity(event.source_id, body.after) : old_identity;
+        if (update) batch.omitted = std::move(omitted).value();
+        const std::string_view image = update ? body.after : body.before;
+        const std::string identity = row_identity(event.source_id, image);
         ImageOptions image_options = options(body, update ? "after." : "before.");
         image_options.source_id = identity;
-        Result<std::string> row = single_row(table, event, update ? body.after : body.before, image_options);
+        Result<std::string> row = single_row(table, event, image, image_options);
         if (!row.ok()) return row.status();
         append_origin(batch.parameters, event, body);
         batch.parameters.push_back(std::move(row).value());

@@ -10,9 +10,9 @@
 // One worker at a time: a session lock, and a check of the position in every transaction.
 //
 // Limits: a column that is added with a default at the source is null in the rows projected before, until
-// they change; a dropped column stays, as it was; a table without a key takes inserts as they come, and an
-// update or delete needs REPLICA IDENTITY FULL and touches one row with that old image. During a new snapshot
-// the tables are empty at first.
+// they change; a dropped column stays, as it was; a renamed table is projected anew, under its new name, from
+// there on; a table without a key takes inserts as they come, and an update or delete needs REPLICA IDENTITY
+// FULL and touches one row with that old image. During a new snapshot the tables are empty at first.
 //
 // Owner: the pipeline. Thread: one (sinks/sink.h). Failure: retry for trouble with the connection or the
 // server, reject for data that the target refuses (naming the event), fatal for everything a person must

@@ -102,13 +102,17 @@ Result<const ProjectionTable*> TableKeeper::prepare(const Event& event, const Ev
     Result<TableDefinition> definition = context_.catalog->definition(
         unescape_json(event.schema), unescape_json(event.table), event.schema_version);
     if (!definition.ok()) return definition.status();
-    return prepare(event, body, *definition);
+    return prepare(event, body, std::move(definition).value());
 }
 
 Result<const ProjectionTable*> TableKeeper::prepare(const Event& event, const EventBody& body,
-                                                    const TableDefinition& definition) {
+                                                    TableDefinition definition) {
     Result<Names> names = names_of(event);
     if (!names.ok()) return names.status();
+    for (ColumnDefinition& column : definition.columns) {
+        if (context_.hashed && context_.hashed(names->schema, names->table, column.name))
+            column.type = "text";
+    }
     CDC_RETURN_IF_ERROR(check_definition(names->source(), definition));
     CDC_RETURN_IF_ERROR(refuse_captured(names->target, "projection table"));
     Result<std::vector<std::string>> key = key_of(event, definition);

@@ -44,7 +44,7 @@ class TableKeeper {
     Result<const ProjectionTable*> prepare(const Event& event, const EventBody& body);
     // The same where the definition is at hand (a schema event's after).
     Result<const ProjectionTable*> prepare(const Event& event, const EventBody& body,
-                                           const TableDefinition& definition);
+                                           TableDefinition definition);
 
     // The projection of an event's table where there is one, nullptr where there is none: enough of it for a
     // change of all rows. Waits, as prepare does.

@@ -108,6 +108,24 @@ TEST_F(Changes, AnOversizeColumnKeepsItsStoredValue) {
     EXPECT_EQ(orders(), "1|6|short|~|f\n");
 }
 
+TEST_F(Changes, AColumnWhoseOldValueAloneIsOversizeIsWritten) {
+    start();
+    ok(apply({inserted("1", order("1", "5", R"("short")"))}));
+    Row row = make_row(Op::update, "1", R"({"id":1,"qty":5,"doc":null})", order("1", "6", R"("new")"));
+    row.extra = R"(,"oversize":["note"])";
+    ok(apply({row}));
+    EXPECT_EQ(orders(), "1|6|new|~|f\n");
+}
+
+TEST_F(Changes, AHashedColumnIsText) {
+    context_.hashed = [](const std::string& schema, const std::string& table, const std::string& column) {
+        return schema == "public" && table == "orders" && column == "qty";
+    };
+    start();
+    ok(apply({inserted("1", order("1", R"("sha256:00ff")"))}));
+    EXPECT_EQ(orders(), "1|sha256:00ff|~|~|f\n");
+}
+
 TEST_F(Changes, AKeyThatChangesMovesTheRowWithWhatTheWalLacks) {
     start();
     ok(apply({inserted("5", order("5", "1", R"("long")"))}));

@@ -1,0 +1,87 @@
+// KafkaSink: every event as a message, in the bytes in which it came, one topic per table (topic_names.h).
+//
+//   key     the envelope's key, raw; null where it is null. t: null (it concerns every partition). s, m, b,
+//   e:
+//           their source_id as a JSON string, so that those of one table, prefix, database stay in order
+//   value   the envelope, not copied: the slice is kept until its messages are acknowledged
+// A delete is followed by a null value under its key where tombstones are on. An update that changed its key
+// goes as a delete under the old key and the update under the new one (key_change.h).
+//
+// Guarantee: at least once, in order per key: idempotent producer, acks=all (producer_settings.h); after a
+// failure whole transactions come again in the same bytes. Idempotence key for readers:
+// (commit_lsn, seq, source_id). The position counts only what every in-sync replica has.
+//
+// Owner: the pipeline. Thread: its runner's, but for delivered (any). Failure: a broker that can't be reached
+// is no failure once the sink is open: librdkafka reconnects, the log says so, events wait within the
+// pipeline's memory limit. Whatever librdkafka gives up becomes a Status (delivery_errors.h), which every
+// later call repeats until the sink is closed: the pipeline makes a new producer and replays.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "config/config.h"
+#include "sinks/kafka/broker_watch.h"
+#include "sinks/kafka/delivery_window.h"
+#include "sinks/kafka/producer.h"
+#include "sinks/kafka/topics.h"
+#include "sinks/sink.h"
+
+namespace cdc {
+
+class KafkaSink final : public Sink, private kafka::ProducerListener {
+  public:
+    explicit KafkaSink(config::KafkaSink config);
+    ~KafkaSink() override;
+
+    std::string name() const override { return "kafka"; }
+    Status open(const SinkContext& context) override;
+    bool keeps_position() const override { return false; }
+    Result<std::optional<StoredPosition>> stored_position() override {
+        return std::optional<StoredPosition>{};
+    }
+    // What an unfinished snapshot left stays in the topics: its rows come again under the same keys.
+    Status begin_snapshot(Lsn) override { return failure_; }
+    Status end_snapshot(Lsn consistent_point) override;
+    Status begin_streaming(Lsn start_lsn) override { return advance(start_lsn); }
+    Status write(const SlicePtr& slice) override;
+    Status advance(Lsn lsn) override;
+    Status poll() override;
+    int wait_fd() const override { return producer_ ? producer_->wait_fd() : -1; }
+    std::optional<std::chrono::steady_clock::time_point> poll_deadline() const override;
+    Lsn durable_lsn() const override { return window_.durable_lsn(); }
+    Status flush(std::chrono::milliseconds timeout) override;
+    void close() override;
+
+    // Messages that the brokers have acknowledged since the start of the process, by topic; a replay counts
+    // again. Thread: any.
+    std::map<std::string, std::uint64_t> delivered() const { return topics_.delivered(); }
+
+  private:
+    using Entry = kafka::DeliveryWindow::Entry;
+
+    Status send(Entry& entry, const Event& event);
+    Status send_key_change(Entry& entry, kafka::Topic& topic, const Event& event);
+    Status produced(Entry& entry, const kafka::Topic& topic, const Event& event, rd_kafka_resp_err_t error);
+    void serve(std::chrono::milliseconds timeout);
+    void fail(Status status);
+
+    void on_report(const rd_kafka_message_t& message) override;
+    void on_fatal(rd_kafka_resp_err_t error, std::string_view text) override;
+    void on_trouble(rd_kafka_resp_err_t error, std::string_view text) override;
+    void on_topic_created(void* opaque, rd_kafka_resp_err_t error, std::string_view text) override;
+
+    const config::KafkaSink config_;
+    kafka::Topics topics_;
+    kafka::DeliveryWindow window_;
+    std::unique_ptr<kafka::Producer> producer_;
+    std::optional<kafka::BrokerWatch> watch_;
+    Status failure_;   // the first since open
+    std::string gap_;  // the producer stopped as it would have left a gap; the gap's report is still to come
+    rd_kafka_resp_err_t last_trouble_ = RD_KAFKA_RESP_ERR_NO_ERROR;
+};
+
+}  // namespace cdc

@@ -1,0 +1,171 @@
+#include "sinks/kafka/producer.h"
+
+#include <syslog.h>
+
+#include <array>
+#include <utility>
+
+#include "base/log.h"
+
+namespace cdc::kafka {
+namespace {
+
+// What comes again as an event or a Status, where it is logged with the event's name or at a rate that an
+// operator can bear (broker_watch.h), or is meant: our own use of a property that librdkafka calls
+// experimental, and that a producer is given up with messages in it.
+bool said_elsewhere(std::string_view facility, std::string_view text) {
+    if (facility == "CONFWARN") return text.find("enable.gapless.guarantee") != std::string_view::npos;
+    return facility == "FAIL" || facility == "ERROR" || facility == "FATAL" || facility == "TERMINATE";
+}
+
+// librdkafka's threads log here.
+void log_line(const rd_kafka_t*, int level, const char* facility, const char* text) {
+    if (level >= LOG_NOTICE || said_elsewhere(facility, text)) {
+        log_debug("kafka: {}: {}", facility, text);
+    } else if (level <= LOG_CRIT) {
+        log_error("kafka: {}: {}", facility, text);
+    } else {
+        log_warning("kafka: {}: {}", facility, text);
+    }
+}
+
+// librdkafka takes const and mutable bytes by the same pointer, and only reads them.
+void* mutable_bytes(std::string_view bytes) {
+    return const_cast<char*>(bytes.data());
+}
+
+std::string_view or_empty(const char* text) {
+    return text == nullptr ? std::string_view{} : text;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Producer>> Producer::create(ProducerSettings settings) {
+    rd_kafka_conf_set_log_cb(settings.conf.get(), log_line);
+    rd_kafka_conf_set_events(settings.conf.get(), RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR);
+    std::array<char, 512> reason{};
+    ClientHandle client(rd_kafka_new(RD_KAFKA_PRODUCER, settings.conf.get(), reason.data(), reason.size()));
+    if (!client) {
+        return Status::fatal(std::string("could not make a Kafka producer: ") + reason.data(),
+                             "see the sink's properties");
+    }
+    [[maybe_unused]] rd_kafka_conf_t* taken = settings.conf.release();  // the client's now
+    return std::unique_ptr<Producer>(new Producer(std::move(client), settings.create_topics));
+}
+
+Producer::Producer(ClientHandle client, bool create_topics)
+    : client_(std::move(client)),
+      queue_(rd_kafka_queue_get_main(client_.get())),
+      create_topics_(create_topics) {
+    static constexpr std::uint64_t one = 1;  // what eventfd(2) adds up
+    rd_kafka_queue_io_event_enable(queue_.get(), event_fd_.fd(), &one, sizeof one);
+}
+
+Producer::~Producer() {
+    rd_kafka_purge(client_.get(),
+                   RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
+}
+
+rd_kafka_resp_err_t Producer::fetch_topics(std::chrono::milliseconds timeout,
+                                           std::vector<KnownTopic>& topics) {
+    const struct rd_kafka_metadata* answer = nullptr;
+    const rd_kafka_resp_err_t error =
+        rd_kafka_metadata(client_.get(), 1, nullptr, &answer, static_cast<int>(timeout.count()));
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return error;
+    const MetadataHandle metadata(answer);
+    for (int i = 0; i < metadata->topic_cnt; ++i)
+        topics.push_back({metadata->topics[i].topic, metadata->topics[i].partition_cnt});
+    return error;
+}
+
+TopicHandle Producer::open_topic(const std::string& name, Partitioner partitioner, void* opaque,
+                                 std::string& reason) {
+    rd_kafka_topic_conf_t* conf = rd_kafka_default_topic_conf_dup(client_.get());
+    rd_kafka_topic_conf_set_opaque(conf, opaque);
+    rd_kafka_topic_conf_set_partitioner_cb(conf, partitioner);
+    TopicHandle topic(rd_kafka_topic_new(client_.get(), name.c_str(), conf));  // takes conf in any case
+    if (!topic) reason = rd_kafka_err2str(rd_kafka_last_error());
+    return topic;
+}
+
+void Producer::create_topic(const std::string& name, void* opaque) {
+    if (!create_topics_) return;
+    std::array<char, 256> reason{};
+    const NewTopicHandle topic(rd_kafka_NewTopic_new(name.c_str(), -1, -1, reason.data(), reason.size()));
+    if (!topic) return;  // an impossible name, which open_topic reports
+    const AdminOptionsHandle options(
+        rd_kafka_AdminOptions_new(client_.get(), RD_KAFKA_ADMIN_OP_CREATETOPICS));
+    rd_kafka_AdminOptions_set_opaque(options.get(), opaque);
+    std::array<rd_kafka_NewTopic_t*, 1> wanted = {topic.get()};
+    rd_kafka_CreateTopics(client_.get(), wanted.data(), wanted.size(), options.get(), queue_.get());
+}
+
+rd_kafka_resp_err_t Producer::produce(rd_kafka_topic_t* topic, std::string_view key, std::string_view value,
+                                      void* opaque) {
+    return produce(topic, 0, key, value, opaque);
+}
+
+rd_kafka_resp_err_t Producer::produce_copy(rd_kafka_topic_t* topic, std::string_view key,
+                                           std::string_view value, void* opaque) {
+    return produce(topic, RD_KAFKA_MSG_F_COPY, key, value, opaque);
+}
+
+rd_kafka_resp_err_t Producer::produce(rd_kafka_topic_t* topic, int flags, std::string_view key,
+                                      std::string_view value, void* opaque) {
+    const int failed = rd_kafka_produce(topic, RD_KAFKA_PARTITION_UA, flags, mutable_bytes(value),
+                                        value.size(), key.data(), key.size(), opaque);
+    return failed == 0 ? RD_KAFKA_RESP_ERR_NO_ERROR : rd_kafka_last_error();
+}
+
+void Producer::serve(ProducerListener& listener, std::chrono::milliseconds timeout) {
+    // Cleared before reading: what comes after the queue was seen empty signals again.
+    event_fd_.clear();
+    int wait_ms = static_cast<int>(timeout.count());
+    while (const EventHandle event{rd_kafka_queue_poll(queue_.get(), wait_ms)}) {
+        handle(event.get(), listener);
+        wait_ms = 0;
+    }
+}
+
+void Producer::handle(rd_kafka_event_t* event, ProducerListener& listener) {
+    switch (rd_kafka_event_type(event)) {
+        case RD_KAFKA_EVENT_DR:
+            while (const rd_kafka_message_t* message = rd_kafka_event_message_next(event))
+                listener.on_report(*message);
+            break;
+        case RD_KAFKA_EVENT_ERROR:
+            handle_error(event, listener);
+            break;
+        case RD_KAFKA_EVENT_CREATETOPICS_RESULT:
+            handle_created(event, listener);
+            break;
+        default:
+            break;
+    }
+}
+
+void Producer::handle_error(rd_kafka_event_t* event, ProducerListener& listener) {
+    const rd_kafka_resp_err_t error = rd_kafka_event_error(event);  // of a fatal one: the reason behind it
+    const std::string_view text = or_empty(rd_kafka_event_error_string(event));
+    if (rd_kafka_event_error_is_fatal(event)) {
+        listener.on_fatal(error, text);
+    } else {
+        listener.on_trouble(error, text);
+    }
+}
+
+void Producer::handle_created(rd_kafka_event_t* event, ProducerListener& listener) {
+    const rd_kafka_CreateTopics_result_t* result = rd_kafka_event_CreateTopics_result(event);
+    std::size_t count = 0;
+    const rd_kafka_topic_result_t** topics = rd_kafka_CreateTopics_result_topics(result, &count);
+    void* const opaque = rd_kafka_event_opaque(event);
+    if (count == 1) {
+        listener.on_topic_created(opaque, rd_kafka_topic_result_error(topics[0]),
+                                  or_empty(rd_kafka_topic_result_error_string(topics[0])));
+    } else {  // the request as a whole failed
+        listener.on_topic_created(opaque, rd_kafka_event_error(event),
+                                  or_empty(rd_kafka_event_error_string(event)));
+    }
+}
+
+}  // namespace cdc::kafka

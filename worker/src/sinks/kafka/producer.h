@@ -1,0 +1,89 @@
+// Producer: librdkafka's producer behind the few calls the sink needs; the only file that drives its C API.
+//
+// Owner: the kafka sink; one is made for each open and never reused after an error. Thread: its runner's.
+// librdkafka's own threads do the network and call back into two places only: the log (safe from any thread)
+// and the partitioner of a topic (topics.h). Everything else comes through one event queue, read by serve.
+// Failure: as each call says; a failed message is reported to the listener, never dropped.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/event_fd.h"
+#include "base/status.h"
+#include "sinks/kafka/handles.h"
+#include "sinks/kafka/producer_settings.h"
+
+namespace cdc::kafka {
+
+// What serve hands out, on the caller's thread.
+class ProducerListener {
+  public:
+    virtual ~ProducerListener() = default;
+    // One message's report; message.err says whether it is durable, message._private is produce's opaque.
+    virtual void on_report(const rd_kafka_message_t& message) = 0;
+    // The producer can't go on; what it holds is reported as failed.
+    virtual void on_fatal(rd_kafka_resp_err_t error, std::string_view text) = 0;
+    // A passing trouble, which librdkafka is mending.
+    virtual void on_trouble(rd_kafka_resp_err_t error, std::string_view text) = 0;
+    // create_topic has ended; opaque is its own.
+    virtual void on_topic_created(void* opaque, rd_kafka_resp_err_t error, std::string_view text) = 0;
+};
+
+class Producer {
+  public:
+    // Fatal where librdkafka refuses the settings as a whole. Doesn't connect.
+    static Result<std::unique_ptr<Producer>> create(ProducerSettings settings);
+    // Gives up what is not delivered, without a report. Takes as long as librdkafka's threads need to end:
+    // milliseconds, or the rest of a name lookup. Payloads may be let go only afterwards.
+    ~Producer();
+    Producer(const Producer&) = delete;
+    Producer& operator=(const Producer&) = delete;
+
+    struct KnownTopic {
+        std::string name;
+        int partitions = 0;
+    };
+    // The cluster's topics, which also proves that a broker answers. Waits at most timeout.
+    rd_kafka_resp_err_t fetch_topics(std::chrono::milliseconds timeout, std::vector<KnownTopic>& topics);
+
+    // A handle on a topic. opaque comes back by topic_opaque, also in the partitioner. Null with text in
+    // reason where the name is not valid.
+    TopicHandle open_topic(const std::string& name, Partitioner partitioner, void* opaque,
+                           std::string& reason);
+    // Asks the controller for the topic, with the brokers' default partitions and replication (KIP-464); the
+    // listener hears what came of it. Does nothing where allow.auto.create.topics is false.
+    void create_topic(const std::string& name, void* opaque);
+
+    // Queues a message. value is not copied: it must stay until the message's report, or until the producer
+    // is destroyed; a null data() is a null value. key is copied; a null data() is a null key.
+    rd_kafka_resp_err_t produce(rd_kafka_topic_t* topic, std::string_view key, std::string_view value,
+                                void* opaque);
+    // The same with a value that librdkafka copies.
+    rd_kafka_resp_err_t produce_copy(rd_kafka_topic_t* topic, std::string_view key, std::string_view value,
+                                     void* opaque);
+
+    // Hands everything that has been reported to the listener; where there is nothing yet, waits up to
+    // timeout for it.
+    void serve(ProducerListener& listener, std::chrono::milliseconds timeout);
+    // Readable when serve has something to hand out.
+    int wait_fd() const { return event_fd_.fd(); }
+
+  private:
+    explicit Producer(ClientHandle client, bool create_topics);
+    rd_kafka_resp_err_t produce(rd_kafka_topic_t* topic, int flags, std::string_view key,
+                                std::string_view value, void* opaque);
+    static void handle(rd_kafka_event_t* event, ProducerListener& listener);
+    static void handle_error(rd_kafka_event_t* event, ProducerListener& listener);
+    static void handle_created(rd_kafka_event_t* event, ProducerListener& listener);
+
+    EventFd event_fd_;  // outlives the client, whose threads write to it
+    ClientHandle client_;
+    QueueHandle queue_;
+    bool create_topics_;
+};
+
+}  // namespace cdc::kafka

@@ -1,0 +1,152 @@
+#include "sinks/kafka/producer_settings.h"
+
+#include <algorithm>
+#include <array>
+#include <span>
+#include <string_view>
+
+namespace cdc::kafka {
+namespace {
+
+// A property on which the guarantee rests: the values that keep it (none: any value is refused) and why.
+struct Guarded {
+    std::string_view name;
+    std::span<const std::string_view> allowed;
+    std::string_view reason;
+};
+
+constexpr std::array<std::string_view, 1> yes = {"true"};
+constexpr std::array<std::string_view, 1> no = {"false"};
+constexpr std::array<std::string_view, 2> all_replicas = {"all", "-1"};
+constexpr std::array<std::string_view, 5> up_to_five = {"1", "2", "3", "4", "5"};
+constexpr std::array<std::string_view, 1> never = {"0"};
+constexpr std::array<std::string_view, 1> endless = {"2147483647"};
+constexpr std::span<const std::string_view> none;
+
+constexpr std::string_view order_reason =
+    "without it a retry could repeat or reorder events, and an acknowledged one could be lost";
+constexpr std::string_view timeout_reason =
+    "a message given up locally would be a gap in its topic: the sink retries for as long as it takes";
+constexpr std::string_view bound_reason = "the pipeline's memory_limit bounds what is in flight";
+
+constexpr std::array<Guarded, 20> guarded = {{
+    {"enable.idempotence", yes, order_reason},
+    {"acks", all_replicas, order_reason},
+    {"request.required.acks", all_replicas, order_reason},
+    {"max.in.flight", up_to_five, order_reason},
+    {"max.in.flight.requests.per.connection", up_to_five, order_reason},
+    {"enable.gapless.guarantee", yes, order_reason},
+    {"message.timeout.ms", never, timeout_reason},
+    {"delivery.timeout.ms", never, timeout_reason},
+    {"retries", endless, timeout_reason},
+    {"message.send.max.retries", endless, timeout_reason},
+    {"queue.buffering.max.messages", none, bound_reason},
+    {"queue.buffering.max.kbytes", none, bound_reason},
+    {"queuing.strategy", none, "it would change the order of events"},
+    {"delivery.report.only.error", no, "the confirmed position rests on every message's report"},
+    {"bootstrap.servers", none, "it is the sink's own key brokers"},
+    {"metadata.broker.list", none, "it is the sink's own key brokers"},
+    {"test.mock.num.brokers", none, "it is the sink's own key embedded"},
+    {"transactional.id", none, "this sink delivers at least once, without Kafka transactions"},
+    {"enabled_events", none, "the sink's own loop rests on it"},
+    {"log.queue", none, "the sink's own loop rests on it"},
+}};
+
+struct NamedPartitioner {
+    std::string_view name;
+    Partitioner partitioner;
+};
+
+constexpr std::array<NamedPartitioner, 6> partitioners = {{
+    {"murmur2_random", rd_kafka_msg_partitioner_murmur2_random},  // the Java client's
+    {"murmur2", rd_kafka_msg_partitioner_murmur2},
+    {"consistent_random", rd_kafka_msg_partitioner_consistent_random},
+    {"consistent", rd_kafka_msg_partitioner_consistent},
+    {"fnv1a_random", rd_kafka_msg_partitioner_fnv1a_random},
+    {"fnv1a", rd_kafka_msg_partitioner_fnv1a},
+}};
+
+std::string in_property(std::string_view name) {
+    return "kafka property \"" + std::string(name) + "\"";
+}
+
+Status check_guarded(const std::string& name, const std::string& value) {
+    const auto rule = std::find_if(guarded.begin(), guarded.end(),
+                                   [&name](const Guarded& candidate) { return candidate.name == name; });
+    if (rule == guarded.end()) return {};
+    if (std::find(rule->allowed.begin(), rule->allowed.end(), value) != rule->allowed.end()) return {};
+    return Status::fatal(
+        in_property(name) + " can't be set to \"" + value + "\": " + std::string(rule->reason),
+        "remove it from properties");
+}
+
+Status set(rd_kafka_conf_t* conf, const std::string& name, const std::string& value) {
+    std::array<char, 512> reason{};
+    if (rd_kafka_conf_set(conf, name.c_str(), value.c_str(), reason.data(), reason.size()) ==
+        RD_KAFKA_CONF_OK)
+        return {};
+    return Status::fatal(in_property(name) + ": " + reason.data(),
+                         "librdkafka's CONFIGURATION.md lists what there is");
+}
+
+// Null where there is none of that name, or it would spread the events of one key.
+Partitioner partitioner_named(const std::string& name) {
+    for (const NamedPartitioner& candidate : partitioners) {
+        if (candidate.name == name) return candidate.partitioner;
+    }
+    return nullptr;
+}
+
+Status unusable_partitioner(const std::string& name) {
+    return Status::fatal(
+        in_property("partitioner") + " can't be set to \"" + name +
+            "\": events of one key must stay in one partition",
+        "one of murmur2_random, murmur2, consistent_random, consistent, fnv1a_random, fnv1a");
+}
+
+// max.in.flight ≤ 5 is what idempotence allows. linger.ms=0 sends at once what comes singly (0.1 ms instead
+// of 5 to an acknowledgement, measured) and costs a busy stream nothing: while five requests are in flight
+// the next batch grows by itself.
+const std::map<std::string, std::string>& our_defaults() {
+    static const std::map<std::string, std::string> values = {
+        {"enable.idempotence", "true"},
+        {"enable.gapless.guarantee", "true"},
+        {"acks", "all"},
+        {"max.in.flight", "5"},
+        {"message.timeout.ms", "0"},
+        {"retries", "2147483647"},
+        {"queue.buffering.max.messages", "0"},
+        {"queue.buffering.max.kbytes", "2147483647"},
+        {"compression.type", "lz4"},
+        {"linger.ms", "0"},
+        {"socket.nagle.disable", "true"},
+        {"log.connection.close", "false"},
+    };
+    return values;
+}
+
+}  // namespace
+
+Result<ProducerSettings> make_producer_settings(const std::string& brokers, const std::string& client_id,
+                                                const std::map<std::string, std::string>& properties) {
+    ProducerSettings settings;
+    settings.conf.reset(rd_kafka_conf_new());
+    settings.partitioner = rd_kafka_msg_partitioner_murmur2_random;
+    CDC_RETURN_IF_ERROR(set(settings.conf.get(), "bootstrap.servers", brokers));
+    CDC_RETURN_IF_ERROR(set(settings.conf.get(), "client.id", client_id));
+    for (const auto& [name, value] : our_defaults())
+        CDC_RETURN_IF_ERROR(set(settings.conf.get(), name, value));
+    for (const auto& [name, value] : properties) {
+        CDC_RETURN_IF_ERROR(check_guarded(name, value));
+        if (name == "partitioner") {
+            settings.partitioner = partitioner_named(value);
+            if (settings.partitioner == nullptr) return unusable_partitioner(value);
+        } else {
+            CDC_RETURN_IF_ERROR(set(settings.conf.get(), name, value));
+        }
+        if (name == "allow.auto.create.topics") settings.create_topics = value == "true";
+    }
+    return settings;
+}
+
+}  // namespace cdc::kafka

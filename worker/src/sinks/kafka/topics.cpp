@@ -1,0 +1,120 @@
+#include "sinks/kafka/topics.h"
+
+#include "envelope/event_reader.h"
+#include "sinks/kafka/topic_names.h"
+
+namespace cdc::kafka {
+namespace {
+
+// Runs on any thread and for every message: notes the partition count on its way to the real partitioner.
+std::int32_t watching_partitioner(const rd_kafka_topic_t* handle, const void* key, std::size_t key_length,
+                                  std::int32_t partitions, void* opaque, void* message_opaque) {
+    Topic& topic = *static_cast<Topic*>(opaque);
+    if (topic.partitions.load(std::memory_order_relaxed) != partitions) {
+        topic.partitions.store(partitions, std::memory_order_relaxed);
+        topic.partitions_changed->store(true, std::memory_order_release);
+    }
+    return topic.partitioner(handle, key, key_length, partitions, opaque, message_opaque);
+}
+
+bool has_table(Op op) {
+    return op != Op::schema && op != Op::message && op != Op::begin && op != Op::end;
+}
+
+}  // namespace
+
+void Topics::open(Producer& producer, std::string prefix, Partitioner partitioner,
+                  const std::vector<Producer::KnownTopic>& known) {
+    producer_ = &producer;
+    prefix_ = std::move(prefix);
+    partitioner_ = partitioner;
+    known_.clear();
+    for (const Producer::KnownTopic& topic : known) {
+        if (topic.name.starts_with(prefix_)) known_[topic.name] = topic.partitions;
+    }
+}
+
+void Topics::close() {
+    for (const auto& [name, topic] : topics_) {
+        topic->handle.reset();
+        topic->creation_error.clear();
+    }
+    producer_ = nullptr;
+}
+
+Result<Topic*> Topics::of(const Event& event) {
+    const std::string_view schema = has_table(event.op) ? event.schema : std::string_view{};
+    const auto op = static_cast<char>(event.op);
+    const std::string_view table = has_table(event.op) ? event.table : std::string_view{&op, 1};
+    // Runs of one table are the rule.
+    if (last_topic_ != nullptr && last_topic_->handle && last_route_.second == table &&
+        last_route_.first == schema) {
+        return last_topic_;
+    }
+    auto route = routes_.find(ByName::View{schema, table});
+    if (route == routes_.end())
+        route = routes_.emplace(std::pair(schema, table), &topic_named(name_for(event))).first;
+    Topic& topic = *route->second;
+    if (!topic.handle) CDC_RETURN_IF_ERROR(use(topic));
+    last_route_ = route->first;
+    last_topic_ = &topic;
+    return &topic;
+}
+
+std::string Topics::name_for(const Event& event) const {
+    switch (event.op) {
+        case Op::schema:
+            return schema_topic(prefix_);
+        case Op::message:
+            return message_topic(prefix_);
+        case Op::begin:
+        case Op::end:
+            return transaction_topic(prefix_);
+        default:
+            return table_topic(prefix_, unescape_json(event.schema), unescape_json(event.table));
+    }
+}
+
+Topic& Topics::topic_named(const std::string& name) {
+    const std::lock_guard lock(mutex_);
+    std::unique_ptr<Topic>& topic = topics_[name];
+    if (!topic) {
+        topic = std::make_unique<Topic>();
+        topic->name = name;
+        topic->partitions_changed = &partitions_changed_;
+    }
+    return *topic;
+}
+
+Status Topics::use(Topic& topic) {
+    topic.partitioner = partitioner_;
+    std::string reason;
+    topic.handle = producer_->open_topic(topic.name, watching_partitioner, &topic, reason);
+    if (!topic.handle) return Status::fatal("topic \"" + topic.name + "\" can't be used: " + reason);
+    if (!known_.contains(topic.name)) producer_->create_topic(topic.name, &topic);
+    return {};
+}
+
+std::vector<std::string> Topics::partition_changes() {
+    std::vector<std::string> lines;
+    if (!partitions_changed_.exchange(false, std::memory_order_acquire)) return lines;
+    for (const auto& [name, topic] : topics_) {
+        const std::int32_t now = topic->partitions.load(std::memory_order_relaxed);
+        const std::int32_t before = std::exchange(topic->reported_partitions, now);
+        if (before == 0 || before == now) continue;
+        lines.push_back("topic \"" + name + "\" has " + std::to_string(now) + " partitions instead of " +
+                        std::to_string(before) +
+                        ": events of one key from before and after the change are in different partitions");
+    }
+    return lines;
+}
+
+std::map<std::string, std::uint64_t> Topics::delivered() const {
+    const std::lock_guard lock(mutex_);
+    std::map<std::string, std::uint64_t> counts;
+    for (const auto& [name, topic] : topics_)
+        counts[name] = topic->delivered.load(std::memory_order_relaxed);
+    return counts;
+}
+
+}  // namespace cdc::kafka

@@ -1,0 +1,84 @@
+// Topics: the topics of one sink: which one an event goes to, its handle in the present producer, how much it
+// has taken, and how many partitions it has.
+//
+// Owner: the kafka sink, for its whole life: counts and partition numbers survive a reopening, handles do
+// not. Thread: the runner's, but for delivered (any) and the partitioner (librdkafka's; touches atomics
+// only). Failure: fatal where a name can't be a topic.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/status.h"
+#include "envelope/event.h"
+#include "sinks/kafka/producer.h"
+
+namespace cdc::kafka {
+
+struct Topic {
+    std::string name;
+    TopicHandle handle;                       // in the present producer; null until used
+    std::string creation_error;               // why it could not be created, where it could not
+    std::atomic<std::uint64_t> delivered{0};  // messages, since the start of the process
+    std::atomic<std::int32_t> partitions{0};  // as last seen; 0: not seen yet
+    std::int32_t reported_partitions = 0;     // what the operator knows of
+    Partitioner partitioner = nullptr;
+    std::atomic<bool>* partitions_changed = nullptr;
+};
+
+class Topics {
+  public:
+    // prefix has passed check_topic_prefix; producer lives until close.
+    void open(Producer& producer, std::string prefix, Partitioner partitioner,
+              const std::vector<Producer::KnownTopic>& known);
+    void close();
+
+    // The topic of a row event's or truncation's table, of schema changes, messages, transactions. The first
+    // use in a producer opens it, and asks for its creation where the cluster did not list it.
+    Result<Topic*> of(const Event& event);
+
+    // Asks again, after a failure that passes.
+    void create_again(Topic& topic) { producer_->create_topic(topic.name, &topic); }
+
+    // A line for each topic whose number of partitions has changed since it was first seen: events of one key
+    // are then in two partitions (TRAPS: order per key holds within each of them only).
+    std::vector<std::string> partition_changes();
+
+    // Messages acknowledged since the start of the process, by topic. Thread: any.
+    std::map<std::string, std::uint64_t> delivered() const;
+
+  private:
+    struct ByName {
+        using is_transparent = void;
+        using View = std::pair<std::string_view, std::string_view>;
+        template <typename A, typename B>
+        bool operator()(const A& a, const B& b) const {
+            return View(a.first, a.second) < View(b.first, b.second);
+        }
+    };
+
+    Topic& topic_named(const std::string& name);
+    std::string name_for(const Event& event) const;
+    Status use(Topic& topic);
+
+    std::string prefix_;
+    Partitioner partitioner_ = nullptr;
+    Producer* producer_ = nullptr;
+    std::map<std::string, int, std::less<>> known_;  // the cluster's topics when opened → partitions
+    // Envelope's schema and table (escapes kept; "" and an op letter for those without) → its topic.
+    std::map<std::pair<std::string, std::string>, Topic*, ByName> routes_;
+    std::pair<std::string, std::string> last_route_;
+    Topic* last_topic_ = nullptr;
+    std::atomic<bool> partitions_changed_{false};
+    mutable std::mutex mutex_;  // guards the map itself, which delivered walks through
+    std::map<std::string, std::unique_ptr<Topic>> topics_;
+};
+
+}  // namespace cdc::kafka

@@ -153,11 +153,18 @@ void startup(LogicalDecodingContext* decoding, OutputPluginOptions* plugin_optio
     decline_streaming(decoding);
     if (is_init) return;  // CREATE_REPLICATION_SLOT gives no options
     MemoryContext caller = MemoryContextSwitchTo(decoding->context);
+    // A walsender calls this outside a transaction, where the catalogues can't be read.
+    const bool own_transaction = !IsTransactionState();
+    if (own_transaction) {
+        StartTransactionCommand();
+        MemoryContextSwitchTo(decoding->context);
+    }
     Options* const options = parse_options(decoding->output_plugin_options);
     Session* const session = session_create(decoding->context, options, NameStr(decoding->slot->data.name));
     session->decoding = decoding;
     relation_cache_create(session);
     decoding->output_plugin_private = session;
+    if (own_transaction) CommitTransactionCommand();
     MemoryContextSwitchTo(caller);
 }
 

@@ -12,6 +12,24 @@ std::string joined(const std::vector<std::string>& items) {
     return list;
 }
 
+// The plugin reads a list of names, in which dots, commas and quotes need quoting.
+std::vector<std::string> quoted_names(const std::vector<std::string>& names) {
+    std::vector<std::string> quoted;
+    for (const std::string& name : names) {
+        if (name.find_first_of(".,\"") == std::string::npos) {
+            quoted.push_back(name);
+            continue;
+        }
+        std::string text = "\"";
+        for (const char c : name) {
+            if (c == '"') text += '"';
+            text += c;
+        }
+        quoted.push_back(text + '"');
+    }
+    return quoted;
+}
+
 class OptionList {
   public:
     void add(const char* name, std::string value) { options_.emplace_back(name, std::move(value)); }
@@ -29,7 +47,7 @@ void add_row_options(OptionList& options, const config::Source& source) {
     options.add("projection", source.projection);
     options.add("source_commit", source.source_commit);
     options.add_unless("cluster", source.cluster, "");
-    options.add_unless("publication_names", joined(source.publication_names), "");
+    options.add_unless("publication_names", joined(quoted_names(source.publication_names)), "");
     options.add_unless("include_tables", joined(source.include_tables), "");
     options.add_unless("exclude_tables", joined(source.exclude_tables), "");
     options.add_unless("mask", joined(source.masks), "");

@@ -26,17 +26,52 @@ bool matches(std::string_view pattern, std::string_view text) {
     return pattern.find_first_not_of('*', p) == std::string_view::npos;
 }
 
-bool matches_any(const std::vector<std::string>& patterns, const std::string& name) {
-    return std::ranges::any_of(patterns, [&](const std::string& pattern) { return matches(pattern, name); });
+// The parts of a dotted name, without their quotes.
+std::vector<std::string> split(std::string_view text) {
+    std::vector<std::string> parts(1);
+    bool quoted = false;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const bool doubled = quoted && text.substr(i, 2) == "\"\"";
+        if (text[i] == '"' && !doubled) {
+            quoted = !quoted;
+        } else if (text[i] == '.' && !quoted) {
+            parts.emplace_back();
+        } else {
+            parts.back() += text[i];
+            if (doubled) ++i;
+        }
+    }
+    return parts;
 }
 
 }  // namespace
 
+TableFilter::TableFilter(const config::Source& source)
+    : include_(parse(source.include_tables)), exclude_(parse(source.exclude_tables)) {
+    // Were every pattern malformed, an empty list would let everything through.
+    if (include_.empty() && !source.include_tables.empty()) include_.push_back({});
+}
+
+std::vector<TableFilter::Pattern> TableFilter::parse(const std::vector<std::string>& texts) {
+    std::vector<Pattern> patterns;
+    for (const std::string& text : texts) {
+        std::vector<std::string> parts = split(text);
+        if (parts.size() == 2) patterns.push_back({std::move(parts[0]), std::move(parts[1])});
+    }
+    return patterns;
+}
+
+bool TableFilter::any_matches(const std::vector<Pattern>& patterns, std::string_view schema,
+                              std::string_view table) {
+    return std::ranges::any_of(patterns, [&](const Pattern& pattern) {
+        return matches(pattern.schema, schema) && matches(pattern.table, table);
+    });
+}
+
 bool TableFilter::captures(std::string_view schema, std::string_view table) const {
     if (schema.starts_with("pg_") || schema == "information_schema" || schema == "cdc_envelope") return false;
-    std::string name(schema);
-    name.append(".").append(table);
-    return (include_.empty() || matches_any(include_, name)) && !matches_any(exclude_, name);
+    return (include_.empty() || any_matches(include_, schema, table)) &&
+           !any_matches(exclude_, schema, table);
 }
 
 }  // namespace cdc::source

@@ -1,6 +1,7 @@
 // TableFilter: include_tables and exclude_tables, with the plugin's semantics, for the places where the
 // worker has to know itself what a pipeline captures (the snapshot's list of tables, a sink that writes into
-// the source database). Owner: nobody. Thread: plain value.
+// the source database). The syntax is that of plugin/options.cpp. A text that is no pattern matches nothing
+// (the plugin refuses it at start). Owner: nobody. Thread: plain value.
 #pragma once
 
 #include <string>
@@ -13,16 +14,23 @@ namespace cdc::source {
 
 class TableFilter {
   public:
-    explicit TableFilter(const config::Source& source)
-        : include_(source.include_tables), exclude_(source.exclude_tables) {}
+    explicit TableFilter(const config::Source& source);
 
     // Whether the patterns let schema.table (unquoted) through. The catalogues and the extension's own schema
     // never pass.
     bool captures(std::string_view schema, std::string_view table) const;
 
   private:
-    std::vector<std::string> include_;
-    std::vector<std::string> exclude_;
+    struct Pattern {
+        std::string schema, table;  // '*' stands for any run of characters of that part
+    };
+    // Reads "schema.table": a dot inside double quotes is part of a name, "" inside them is a quote.
+    static std::vector<Pattern> parse(const std::vector<std::string>& texts);
+    static bool any_matches(const std::vector<Pattern>& patterns, std::string_view schema,
+                            std::string_view table);
+
+    std::vector<Pattern> include_;
+    std::vector<Pattern> exclude_;
 };
 
 }  // namespace cdc::source

@@ -51,6 +51,13 @@ TEST(PluginOptions, everything_that_is_set_is_passed_on) {
     EXPECT_THAT(options, Contains(Pair("max_value_bytes", "1000")));
 }
 
+TEST(PluginOptions, publications_are_names_and_so_quoted_where_needed) {
+    config::Source source;
+    source.publication_names = {"plain", "with.dot", "with\"quote"};
+    EXPECT_THAT(stream_options(source),
+                Contains(Pair("publication_names", "plain,\"with.dot\",\"with\"\"quote\"")));
+}
+
 TEST(PluginOptions, a_snapshot_row_is_made_under_the_options_of_a_streamed_one) {
     const std::vector<std::string> encode = encode_options(source_with_everything());
     for (const auto& [name, value] : stream_options(source_with_everything())) {

@@ -38,6 +38,23 @@ TEST(TableFilter, a_star_stands_for_any_run) {
     EXPECT_FALSE(filter({"public.a*b*c"}).captures("public", "axxbxb"));
 }
 
+TEST(TableFilter, schema_and_table_are_matched_apart) {
+    EXPECT_FALSE(filter({"pub*orders.x"}).captures("public", "orders.x"));
+    EXPECT_FALSE(filter({"*.a"}).captures("s", "b.a"));
+    EXPECT_TRUE(filter({"*.*"}).captures("s", "b.a"));
+}
+
+TEST(TableFilter, quotes_keep_dots_commas_and_quotes_in_a_name) {
+    EXPECT_TRUE(filter({"\"my.schema\".\"a,b\""}).captures("my.schema", "a,b"));
+    EXPECT_TRUE(filter({"public.\"odd \"\"one\"\"\""}).captures("public", "odd \"one\""));
+    EXPECT_TRUE(filter({"public.\"tmp.*\""}).captures("public", "tmp.1"));
+}
+
+TEST(TableFilter, what_is_no_pattern_matches_nothing) {
+    EXPECT_FALSE(filter({"orders"}).captures("public", "orders"));
+    EXPECT_FALSE(filter({"a.b.c"}).captures("a", "b.c"));
+}
+
 TEST(TableFilter, exclude_wins_over_include) {
     const TableFilter both = filter({"public.*"}, {"public.tmp_*"});
     EXPECT_TRUE(both.captures("public", "orders"));

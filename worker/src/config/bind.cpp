@@ -1,0 +1,194 @@
+#include "config/bind.h"
+
+#include "config/quantity.h"
+#include "config/rules.h"
+
+namespace cdc::config {
+namespace {
+
+using Rule = Verdict (*)(const std::string&);
+
+class Binder {
+  public:
+    explicit Binder(Problems& problems) : problems_(problems) {}
+
+    Pipeline pipeline(const Section& section) {
+        Pipeline pipeline;
+        pipeline.name = text(section, "name", check_name);
+        pipeline.source = source(section.section("source"), section.value("name"));
+        pipeline.snapshot =
+            section.value("snapshot").text.value == "never" ? SnapshotMode::never : SnapshotMode::initial;
+        pipeline.memory_limit = section.value("memory_limit").number;
+        pipeline.shutdown_timeout = duration(section, "shutdown_timeout");
+        pipeline.retry_backoff_max = duration(section, "retry_backoff_max");
+        for (const Section& item : section.sections("sinks"))
+            sink(item, pipeline);
+        check_memory(section, pipeline);
+        return pipeline;
+    }
+
+  private:
+    void add(const Value& value, std::string message, std::string hint) {
+        problems_.push_back({Severity::error, value.place, value.path, std::move(message), std::move(hint)});
+    }
+
+    // A problem that quotes what stands in the file, not what a variable made of it.
+    void complain(const Text& text, const std::string& path, const Complaint& complaint) {
+        problems_.push_back(
+            {Severity::error, text.place, path, "\"" + text.raw + "\" " + complaint.message, complaint.hint});
+    }
+
+    std::string text(const Section& section, std::string_view name, Rule rule) {
+        const Value& value = section.value(name);
+        if (!value.given || !value.valid) return value.text.value;
+        if (const Verdict verdict = rule(value.text.value)) complain(value.text, value.path, *verdict);
+        return value.text.value;
+    }
+
+    std::vector<std::string> list(const Section& section, std::string_view name, Rule rule) {
+        const Value& value = section.value(name);
+        std::vector<std::string> items;
+        for (const Text& item : value.list) {
+            if (const Verdict verdict = rule(item.value))
+                complain(item, value.path + "[" + std::to_string(items.size()) + "]", *verdict);
+            items.push_back(item.value);
+        }
+        return items;
+    }
+
+    static std::chrono::milliseconds duration(const Section& section, std::string_view name) {
+        return std::chrono::milliseconds(section.value(name).number);
+    }
+
+    // Holds secrets: nothing of it is quoted.
+    std::string dsn(const Section& section) {
+        const Value& value = section.value("dsn");
+        if (!value.given || !value.valid) return {};
+        if (const Verdict verdict = check_dsn(value.text.value)) add(value, verdict->message, verdict->hint);
+        return value.text.value;
+    }
+
+    std::string slot(const Section& section, const Value& name) {
+        const Value& value = section.value("slot");
+        if (value.given) return text(section, "slot", check_slot_name);
+        if (name.valid && !check_name(name.text.value) && check_slot_name(name.text.value))
+            add(value, "the pipeline's name can't be the slot's name too",
+                "set slot, in lower-case letters, digits and \"_\"");
+        return name.text.value;
+    }
+
+    Source source(const Section& section, const Value& name) {
+        const auto word = [&](std::string_view key) { return section.value(key).text.value; };
+        Source source;
+        source.dsn = dsn(section);
+        source.slot = slot(section, name);
+        source.cluster = word("cluster");
+        source.projection = section.value("projection").given ? word("projection") : name.text.value;
+        source.source_commit = word("source_commit");
+        source.include_tables = list(section.section("tables"), "include", check_table_pattern);
+        source.exclude_tables = list(section.section("tables"), "exclude", check_table_pattern);
+        source.publication_names = list(section, "publications", check_publication);
+        source.masks = list(section, "masks", check_mask);
+        source.messages = word("messages");
+        source.partition = word("partition");
+        source.int8 = word("int8");
+        source.json = word("json");
+        source.origin = word("origin");
+        source.evidence = word("evidence");
+        source.max_value_bytes = section.value("max_value_bytes").number;
+        source.batch_bytes = section.value("batch_bytes").number;
+        source.feedback_interval = duration(section, "feedback_interval");
+        for (const std::string_view key : {"projection", "source_commit"}) {
+            if (section.value(key).given && section.value(key).valid && word(key).empty())
+                add(section.value(key), "the value is empty", "give it one, or remove the key");
+        }
+        return source;
+    }
+
+    void check_memory(const Section& section, const Pipeline& pipeline) {
+        const Value& limit = section.value("memory_limit");
+        const Value& batch = section.section("source").value("batch_bytes");
+        if (!limit.valid || !batch.valid || pipeline.memory_limit >= pipeline.source.batch_bytes * 2) return;
+        add(limit.given ? limit : batch,
+            "memory_limit (" + format_bytes(pipeline.memory_limit) + ") is less than twice batch_bytes (" +
+                format_bytes(pipeline.source.batch_bytes) + ")",
+            "raise memory_limit or lower source.batch_bytes");
+    }
+
+    // An item of sinks: one key, which is the kind of sink.
+    void sink(const Section& item, Pipeline& pipeline) {
+        int kinds = 0;
+        for (const Option* option : options_of("pipelines[].sinks[]"))
+            kinds += item.section(option->name()).given() ? 1 : 0;
+        if (kinds != 1) {
+            if (kinds > 1)
+                problems_.push_back({Severity::error, item.place(), item.path(), "more than one kind of sink",
+                                     "begin a new item with \"- \" for each"});
+            // Without a kind the unknown key has been refused already; only an empty item has not.
+            if (kinds == 0) empty_sink(item);
+            return;
+        }
+        if (item.section("stdout").given()) pipeline.sinks.emplace_back(StdoutSink{});
+        if (item.section("kafka").given())
+            pipeline.sinks.emplace_back(kafka(item.section("kafka"), pipeline.name));
+        if (item.section("postgres").given()) pipeline.sinks.emplace_back(postgres(item.section("postgres")));
+    }
+
+    void empty_sink(const Section& item) {
+        for (const Problem& problem : problems_) {
+            if (problem.path == item.path()) return;
+        }
+        problems_.push_back(
+            {Severity::error, item.place(), item.path(), "names no sink", "write - stdout: {}"});
+    }
+
+    KafkaSink kafka(const Section& section, const std::string& pipeline) {
+        KafkaSink sink;
+        sink.embedded = section.value("embedded").boolean;
+        sink.brokers = text(section, "brokers", check_brokers);
+        sink.topic_prefix =
+            section.value("topic_prefix").given ? text(section, "topic_prefix", check_name) : pipeline;
+        sink.tombstones = section.value("tombstones").boolean;
+        sink.transaction_topic = section.value("transaction_topic").boolean;
+        for (const auto& [key, property] : section.value("properties").map)
+            sink.properties[key] = property.value;
+        const Value& brokers = section.value("brokers");
+        if (!brokers.valid || !section.value("embedded").valid) return sink;
+        const Problem at_sink{Severity::error, section.place(), section.path(), "", ""};
+        if (sink.embedded && brokers.given) {
+            add(brokers, "brokers given, and embedded: true as well", "remove one of the two");
+        } else if (!sink.embedded && !brokers.given) {
+            Problem problem = at_sink;
+            problem.message = "no broker is named";
+            problem.hint = "set brokers, or embedded: true for a trial";
+            problems_.push_back(std::move(problem));
+        }
+        return sink;
+    }
+
+    PostgresSink postgres(const Section& section) {
+        PostgresSink sink;
+        sink.dsn = dsn(section);
+        sink.table = text(section, "table", check_table_template);
+        sink.ledger_schema = text(section, "ledger_schema", check_identifier);
+        sink.deletes = section.value("deletes").text.value == "delete" ? Deletes::remove : Deletes::tombstone;
+        return sink;
+    }
+
+    Problems& problems_;
+};
+
+}  // namespace
+
+Config bind_config(const Section& document, Problems& problems) {
+    Config config;
+    config.log_level = document.section("log").value("level").text.value;
+    config.log_format = document.section("log").value("format").text.value;
+    Binder binder(problems);
+    for (const Section& section : document.sections("pipelines"))
+        config.pipelines.push_back(binder.pipeline(section));
+    check_across(document, config, problems);
+    return config;
+}
+
+}  // namespace cdc::config

@@ -1,0 +1,67 @@
+#include <map>
+
+#include "config/bind.h"
+#include "config/dsn.h"
+
+namespace cdc::config {
+namespace {
+
+// What must be unique, and where each was first seen.
+class Unique {
+  public:
+    explicit Unique(Problems& problems) : problems_(problems) {}
+
+    // what: "slot \"booking\" on the same server"
+    void add(const std::string& key, const std::string& path, Place place, const std::string& what,
+             const std::string& hint) {
+        const auto [seen, is_new] = seen_.try_emplace(key, path);
+        if (is_new) return;
+        problems_.push_back({Severity::error, place, path, what + " is that of " + seen->second, hint});
+    }
+
+  private:
+    Problems& problems_;
+    std::map<std::string, std::string> seen_;
+};
+
+void check_projections(const Section& section, const Pipeline& pipeline, Unique& projections) {
+    std::size_t bound = 0;
+    for (const Section& item : section.sections("sinks")) {
+        const Section& sink = item.section("postgres");
+        if (!sink.given()) continue;
+        while (bound < pipeline.sinks.size() && !std::holds_alternative<PostgresSink>(pipeline.sinks[bound]))
+            ++bound;
+        if (bound == pipeline.sinks.size()) return;
+        const auto& target = std::get<PostgresSink>(pipeline.sinks[bound++]);
+        const Dsn dsn = parse_dsn(target.dsn);
+        if (!dsn.valid || target.dsn.empty()) continue;
+        projections.add(
+            server_of(dsn) + "|" + dsn.get("dbname") + "|" + target.ledger_schema + "|" +
+                pipeline.source.projection,
+            sink.path(), sink.place(),
+            "the projection \"" + pipeline.source.projection + "\" in this database",
+            "give the pipelines different names or projections, or the sinks different ledger_schema");
+    }
+}
+
+}  // namespace
+
+void check_across(const Section& document, const Config& config, Problems& problems) {
+    Unique names(problems), slots(problems), projections(problems);
+    const std::vector<Section>& sections = document.sections("pipelines");
+    for (std::size_t i = 0; i < sections.size(); ++i) {
+        const Pipeline& pipeline = config.pipelines[i];
+        const Value& name = sections[i].value("name");
+        if (name.valid)
+            names.add(pipeline.name, name.path, name.place, "the name", "name each pipeline differently");
+        const Dsn dsn = parse_dsn(pipeline.source.dsn);
+        if (dsn.valid && !pipeline.source.dsn.empty() && !pipeline.source.slot.empty()) {
+            const Value& slot = sections[i].section("source").value("slot");
+            slots.add(server_of(dsn) + "|" + pipeline.source.slot, slot.path, slot.place,
+                      "the slot on this server", "a slot serves one pipeline: set slot to another name");
+        }
+        check_projections(sections[i], pipeline, projections);
+    }
+}
+
+}  // namespace cdc::config

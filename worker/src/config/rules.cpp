@@ -1,0 +1,111 @@
+#include "config/rules.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include "config/dsn.h"
+
+namespace cdc::config {
+namespace {
+
+constexpr std::size_t max_identifier_bytes = 63;  // NAMEDATALEN - 1
+
+constexpr std::string_view lower = "abcdefghijklmnopqrstuvwxyz";
+constexpr std::string_view upper = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+constexpr std::string_view digits = "0123456789";
+
+bool consists_of(std::string_view text, std::initializer_list<std::string_view> sets) {
+    return !text.empty() && std::ranges::all_of(text, [&](char c) {
+        return std::ranges::any_of(sets, [c](std::string_view set) { return set.find(c) != set.npos; });
+    });
+}
+
+std::string without(std::string text, std::string_view part) {
+    for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part))
+        text.erase(at, part.size());
+    return text;
+}
+
+}  // namespace
+
+Verdict check_name(const std::string& text) {
+    if (consists_of(text, {lower, upper, digits, "._-"}) && text.size() <= max_identifier_bytes) return {};
+    return Complaint{"is not a name", "use letters, digits, \".\", \"_\" and \"-\", at most 63"};
+}
+
+Verdict check_slot_name(const std::string& text) {
+    if (consists_of(text, {lower, digits, "_"}) && text.size() <= max_identifier_bytes) return {};
+    return Complaint{"is not a slot name", "use lower-case letters, digits and \"_\", at most 63"};
+}
+
+Verdict check_table_pattern(const std::string& text) {
+    const std::size_t dot = text.find('.');
+    if (dot != std::string::npos && dot > 0 && dot + 1 < text.size() && text.find(',') == std::string::npos)
+        return {};
+    return Complaint{"is not a pattern of schema.table",
+                     "write one pattern an item, as in public.orders, public.* or *.*"};
+}
+
+Verdict check_mask(const std::string& text) {
+    const std::size_t colon = text.rfind(':');
+    const std::string name = text.substr(0, colon);
+    const std::string how = colon == std::string::npos ? "" : text.substr(colon + 1);
+    const bool column = std::ranges::count(name, '.') >= 2 && name.front() != '.' && name.back() != '.' &&
+                        name.find(',') == std::string::npos;
+    if (column && (how == "redact" || how == "hash")) return {};
+    return Complaint{"is not schema.table.column:redact or schema.table.column:hash",
+                     "as in public.users.ssn:redact"};
+}
+
+Verdict check_publication(const std::string& text) {
+    if (!text.empty() && text.find(',') == std::string::npos) return {};
+    return Complaint{"is not the name of one publication", "write one name an item, without commas"};
+}
+
+Verdict check_table_template(const std::string& text) {
+    if (text.find("{table}") == std::string::npos)
+        return Complaint{"has no {table}: every table would be projected into one",
+                         "write it like {schema}.{table} or mirror.{schema}_{table}"};
+    const std::string plain = without(without(text, "{schema}"), "{table}");
+    if (plain.find_first_of("{}") != std::string::npos)
+        return Complaint{"holds a placeholder that is not known", "{schema} and {table} are"};
+    const std::size_t dot = text.find('.');
+    if (dot == 0 || dot == std::string::npos || dot + 1 == text.size() ||
+        text.find('.', dot + 1) != text.npos)
+        return Complaint{"is not <schema>.<table>",
+                         "write it like {schema}.{table} or mirror.{schema}_{table}"};
+    return {};
+}
+
+Verdict check_identifier(const std::string& text) {
+    if (!text.empty() && text.size() <= max_identifier_bytes) return {};
+    return Complaint{"is not an SQL name", "a name has 1 to 63 bytes"};
+}
+
+Verdict check_brokers(const std::string& text) {
+    const std::string_view list = text;
+    for (std::size_t at = 0; at <= list.size();) {
+        const std::size_t end = std::min(list.find(',', at), list.size());
+        const std::string_view one = list.substr(at, end - at);
+        const std::size_t colon = one.rfind(':');
+        const bool port = colon != one.npos && !one.ends_with(']');
+        const std::string_view host = port ? one.substr(0, colon) : one;
+        if (host.empty() || host.find_first_of(" \t") != host.npos ||
+            (port && !consists_of(one.substr(colon + 1), {digits})))
+            return Complaint{"is not a list of brokers", "write it like kafka1:9092,kafka2:9092"};
+        at = end + 1;
+    }
+    return {};
+}
+
+Verdict check_dsn(const std::string& text) {
+    const Dsn dsn = parse_dsn(text);
+    if (!dsn.valid)
+        return Complaint{"not a valid connection string: " + dsn.error,
+                         "write it like host=db1 dbname=shop user=cdc, or as postgresql://cdc@db1/shop"};
+    if (!dsn.get("replication").empty())
+        return Complaint{"\"replication\" is not for a connection string", "the worker sets it by itself"};
+    return {};
+}
+
+}  // namespace cdc::config

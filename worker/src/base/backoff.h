@@ -1,4 +1,4 @@
-// Backoff: how long to wait before the next attempt: exponential with full jitter and a cap, so that many
+// Backoff: how long to wait before the next attempt: exponential with equal jitter and a cap, so that many
 // workers that lost the same server do not come back in step (AWS Architecture Blog, "Exponential Backoff And
 // Jitter"). Owner: the caller. Thread: one.
 #pragma once

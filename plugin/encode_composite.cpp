@@ -4,6 +4,7 @@
 // object, that null and an SQL NULL would look the same.
 #include "encode_routine.h"
 #include "row_definition.h"
+#include "settings.h"
 
 namespace cdc {
 
@@ -20,7 +21,8 @@ struct CompositeEncoder : ValueEncoder {
     ValueEncoder* literal;      // what writes the text literal
 };
 
-void* make_attribute(const void* maker, const FormData_pg_attribute& column, MemoryContext owner) {
+CompiledAttribute make_attribute(const void* maker, const FormData_pg_attribute& column,
+                                 MemoryContext owner) {
     const auto& composite = *static_cast<const CompositeEncoder*>(maker);
     StringInfoData name;
     initStringInfo(&name);
@@ -30,7 +32,7 @@ void* make_attribute(const void* maker, const FormData_pg_attribute& column, Mem
     attribute->name_colon = name.data;
     attribute->name_colon_length = name.len;
     attribute->encoder = value_encoder_create(column.atttypid, column.atttypmod, composite.options, owner);
-    return attribute;
+    return {attribute, attribute->encoder->uses_output_function};
 }
 
 ValueOutcome append_attributes(const RowDefinition& type, HeapTupleHeader header, StringInfo out, int limit) {
@@ -56,15 +58,24 @@ ValueOutcome append_attributes(const RowDefinition& type, HeapTupleHeader header
     return ValueOutcome::written;
 }
 
-ValueOutcome write_composite(const ValueEncoder& self, Datum value, StringInfo out, int limit) {
-    const auto& encoder = static_cast<const CompositeEncoder&>(self);
-    row_definition_refresh(encoder.definition);
+ValueOutcome append_object(const CompositeEncoder& encoder, Datum value, StringInfo out, int limit) {
     HeapTupleHeader header = DatumGetHeapTupleHeader(value);
     const int start = out->len;
     const ValueOutcome outcome = append_attributes(*encoder.definition, header, out, limit);
     if (outcome != ValueOutcome::json_null) return outcome;
     truncate_text(out, start);
     return encoder.literal->write(*encoder.literal, PointerGetDatum(header), out, limit);
+}
+
+ValueOutcome write_composite(const ValueEncoder& self, Datum value, StringInfo out, int limit) {
+    const auto& encoder = static_cast<const CompositeEncoder&>(self);
+    row_definition_refresh(encoder.definition);
+    // An attribute added since the caller asked may need what the caller has not pinned.
+    const bool pin = encoder.definition->depends_on_settings && !encoder.uses_output_function;
+    const int nest_level = pin ? settings_pin() : 0;
+    const ValueOutcome outcome = append_object(encoder, value, out, limit);
+    if (pin) settings_unpin(nest_level);
+    return outcome;
 }
 
 }  // namespace
@@ -74,8 +85,9 @@ ValueEncoder* create_composite_encoder(const EncoderBuild& build) {
     auto* encoder = new_encoder<CompositeEncoder>(build, write_composite);
     encoder->definition = row_definition_create(build.type, build.owner, make_attribute, encoder);
     encoder->literal = create_output_encoder(build);
-    // What its attributes need may change with the type, after the caller has asked.
-    encoder->uses_output_function = true;
+    row_definition_refresh(encoder->definition);
+    encoder->uses_output_function =
+        encoder->definition->depends_on_settings || encoder->literal->uses_output_function;
     return encoder;
 }
 

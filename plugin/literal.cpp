@@ -48,7 +48,8 @@ bool literal_append_part(const QuotingRule& rule, const LiteralWriter& part, Dat
 
 LiteralWriter* literal_create(Oid type, MemoryContext owner) {
     const Oid base_type = getBaseType(type);
-    for (auto create : {create_array_literal, create_composite_literal, create_range_literal}) {
+    for (auto create :
+         {create_array_literal, create_composite_literal, create_range_literal, create_settled_literal}) {
         if (LiteralWriter* writer = create(base_type, owner)) return writer;
     }
     return create_scalar_literal(base_type, owner);

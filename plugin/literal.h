@@ -30,6 +30,7 @@ LiteralWriter* literal_create(Oid type, MemoryContext owner);
 LiteralWriter* create_array_literal(Oid type, MemoryContext owner);      // literal_array.cpp
 LiteralWriter* create_composite_literal(Oid type, MemoryContext owner);  // literal_composite.cpp
 LiteralWriter* create_range_literal(Oid type, MemoryContext owner);      // literal_range.cpp
+LiteralWriter* create_settled_literal(Oid type, MemoryContext owner);    // literal_settled.cpp
 LiteralWriter* create_scalar_literal(Oid type, MemoryContext owner);     // literal_scalar.cpp
 
 // How a container quotes the text of a part of it.

@@ -2,6 +2,7 @@
 #include "json_writer.h"
 #include "literal.h"
 #include "row_definition.h"
+#include "settings.h"
 
 namespace cdc {
 
@@ -13,14 +14,12 @@ struct CompositeLiteral : LiteralWriter {
     RowDefinition* definition;  // of LiteralWriter
 };
 
-void* make_attribute(const void*, const FormData_pg_attribute& column, MemoryContext owner) {
-    return literal_create(column.atttypid, owner);
+CompiledAttribute make_attribute(const void*, const FormData_pg_attribute& column, MemoryContext owner) {
+    LiteralWriter* writer = literal_create(column.atttypid, owner);
+    return {writer, writer->depends_on_settings};
 }
 
-bool append_composite(const LiteralWriter& writer, Datum value, StringInfo out, int limit) {
-    const auto& self = static_cast<const CompositeLiteral&>(writer);
-    row_definition_refresh(self.definition);
-    const RowDefinition& type = *self.definition;
+bool append_attributes(const RowDefinition& type, Datum value, StringInfo out, int limit) {
     const DeformedRow row = row_deform(type, DatumGetHeapTupleHeader(value));
     bool first = true;
     appendStringInfoChar(out, '(');
@@ -36,14 +35,26 @@ bool append_composite(const LiteralWriter& writer, Datum value, StringInfo out, 
     return out->len <= limit;
 }
 
+bool append_composite(const LiteralWriter& writer, Datum value, StringInfo out, int limit) {
+    const auto& self = static_cast<const CompositeLiteral&>(writer);
+    row_definition_refresh(self.definition);
+    // An attribute added since the caller asked may need what the caller has not pinned.
+    const bool pin = self.definition->depends_on_settings && !self.depends_on_settings;
+    const int nest_level = pin ? settings_pin() : 0;
+    const bool within = append_attributes(*self.definition, value, out, limit);
+    if (pin) settings_unpin(nest_level);
+    return within;
+}
+
 }  // namespace
 
 LiteralWriter* create_composite_literal(Oid type, MemoryContext owner) {
     if (get_typtype(type) != TYPTYPE_COMPOSITE) return nullptr;
     auto* writer = static_cast<CompositeLiteral*>(MemoryContextAllocZero(owner, sizeof(CompositeLiteral)));
     writer->append = append_composite;
-    writer->depends_on_settings = true;  // its attributes may change after the caller has asked
     writer->definition = row_definition_create(type, owner, make_attribute, nullptr);
+    row_definition_refresh(writer->definition);
+    writer->depends_on_settings = writer->definition->depends_on_settings;
     return writer;
 }
 

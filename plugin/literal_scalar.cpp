@@ -40,8 +40,6 @@ Size growth_of(Oid type) {
         case JSONOID:
         case XMLOID:
             return 1;
-        case BYTEAOID:
-            return 2;
         default:
             return 8;
     }

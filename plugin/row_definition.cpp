@@ -12,6 +12,7 @@ void forget(RowDefinition* definition) {
     if (definition->context != nullptr) MemoryContextDelete(definition->context);
     definition->context = nullptr;
     definition->identifier = 0;
+    definition->depends_on_settings = false;
 }
 
 }  // namespace
@@ -41,7 +42,9 @@ void row_definition_refresh(RowDefinition* definition) {
     for (int i = 0; i < count; ++i) {
         const FormData_pg_attribute* column = TupleDescAttr(definition->descriptor, i);
         if (column->attisdropped) continue;
-        definition->attributes[i] = definition->make(definition->maker, *column, definition->context);
+        const CompiledAttribute attribute = definition->make(definition->maker, *column, definition->context);
+        definition->attributes[i] = attribute.what;
+        definition->depends_on_settings |= attribute.depends_on_settings;
     }
     definition->identifier = identifier;
     MemoryContextSwitchTo(caller);

@@ -13,8 +13,13 @@
 
 namespace cdc {
 
-// Makes what the caller needs of an attribute, in CurrentMemoryContext.
-using MakeAttribute = void* (*)(const void* maker, const FormData_pg_attribute& column, MemoryContext owner);
+// What a caller compiles of an attribute.
+struct CompiledAttribute {
+    void* what;
+    bool depends_on_settings;  // its text does, so they have to be pinned (settings.h)
+};
+using MakeAttribute = CompiledAttribute (*)(const void* maker, const FormData_pg_attribute& column,
+                                            MemoryContext owner);
 
 struct RowDefinition {
     Oid type;
@@ -25,6 +30,7 @@ struct RowDefinition {
     MemoryContext context;  // of all below; null before the first use
     uint64 identifier;      // tupDesc_identifier; 0 while it is being compiled
     TupleDesc descriptor;
+    bool depends_on_settings;  // some attribute does
     void** attributes;  // what make returned, by attribute number less one; null for a dropped attribute
 };
 

@@ -48,6 +48,9 @@ UPDATE follows SET i.undone = 'undone';
 ROLLBACK TO s;
 ALTER TYPE inner_t DROP ATTRIBUTE doc;
 UPDATE follows SET id = 2;
+-- an attribute whose text asks search_path, where no column did before
+ALTER TYPE inner_t ADD ATTRIBUTE rel regclass;
+UPDATE follows SET i.rel = 'follows';
 COMMIT;
 DROP TABLE follows;
 DROP TYPE kind;

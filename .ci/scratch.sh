@@ -84,7 +84,8 @@ private_postgres() {
 # output_plugin_setting: the configuration line that lets this server load our plugin; empty where the server's minor
 # release does not know the setting (and would refuse to start over it).
 output_plugin_setting() {
-    if as_postgres "$pgbin/postgres" --describe-config | grep -q '^output_plugin_libraries'; then
+    # Not grep -q: it would stop reading early, and under pipefail the server's broken pipe is the result.
+    if as_postgres "$pgbin/postgres" --describe-config | grep '^output_plugin_libraries' >/dev/null; then
         echo "output_plugin_libraries = 'pgoutput, test_decoding, cdc_envelope'"
     fi
 }

@@ -61,7 +61,8 @@ Lsn SinkGroup::durable_lsn() const {
 
 std::optional<Status> SinkGroup::failure() const {
     for (const auto& runner : runners_) {
-        if (std::optional<Status> status = runner->failure()) return status;
+        if (const std::optional<Status> status = runner->failure())
+            return status->in("sink " + runner->name());
     }
     return std::nullopt;
 }

@@ -49,7 +49,7 @@ std::future<Status> SinkRunner::call(std::function<Status(Sink&)> work) {
     {
         const std::lock_guard lock(mutex_);
         if (failure_ || stopping_) {
-            item.done.set_value(failure_.value_or(Status::retry("sink " + name_ + " is stopping")));
+            item.done.set_value(failure_.value_or(Status::retry("it is stopping")));
             return done;
         }
         queue_.push_back(std::move(item));
@@ -119,6 +119,7 @@ void SinkRunner::run() {
 Status SinkRunner::step() {
     std::optional<Item> item = next_item();
     CDC_RETURN_IF_ERROR(item ? handle(*item) : advance_sink());
+    if (!open_) return {};
     CDC_RETURN_IF_ERROR(sink_.poll());
     publish();
     return {};
@@ -144,7 +145,7 @@ void SinkRunner::drop_queue() {
     }
     for (Item& item : dropped) {
         if (item.work)
-            item.done.set_value(failure().value_or(Status::retry("sink " + name_ + " is stopping")));
+            item.done.set_value(failure().value_or(Status::retry("it is stopping")));
     }
 }
 
@@ -159,7 +160,9 @@ std::optional<SinkRunner::Item> SinkRunner::next_item() {
 
 Status SinkRunner::handle(Item& item) {
     if (!item.work) return hand_on(item.slice);
-    item.done.set_value(item.work(sink_));
+    const Status status = item.work(sink_);
+    open_ = open_ || status.ok();
+    item.done.set_value(status);
     return {};
 }
 
@@ -204,14 +207,15 @@ void SinkRunner::publish() {
 }
 
 void SinkRunner::wait() {
-    std::array<pollfd, 2> fds = {pollfd{wake_.fd(), POLLIN, 0}, pollfd{sink_.wait_fd(), POLLIN, 0}};
-    ::poll(fds.data(), fds.size(), timeout_until(sink_.poll_deadline()));  // a negative fd is ignored
+    const int sink_fd = open_ ? sink_.wait_fd() : -1;  // a negative fd is ignored
+    std::array<pollfd, 2> fds = {pollfd{wake_.fd(), POLLIN, 0}, pollfd{sink_fd, POLLIN, 0}};
+    ::poll(fds.data(), fds.size(), open_ ? timeout_until(sink_.poll_deadline()) : -1);
 }
 
 void SinkRunner::fail(const Status& status) {
     {
         const std::lock_guard lock(mutex_);
-        failure_ = status.in("sink " + name_);
+        failure_ = status;
     }
     changed_.signal();
 }

@@ -93,6 +93,7 @@ class SinkRunner {
     bool stopping_ = false;          // guarded by mutex_
     std::atomic<std::uint64_t> durable_{0};
     Lsn position_;                 // the runner's thread, once started
+    bool open_ = false;            // the first call, which opens the sink, went well; the runner's thread
     Lsn advanced_;                 // the runner's thread
     std::deque<Pending> pending_;  // written, not yet durable; the runner's thread
     std::promise<void> ended_;

@@ -150,15 +150,17 @@ Status KafkaSink::send(Entry& entry, const Event& event) {
     return produced(entry, topic, event, producer_->produce(topic.handle.get(), key, {}, &entry));
 }
 
-// What must be gone from under the old key.
+// What must go from under the old key.
 Status KafkaSink::send_key_change(Entry& entry, kafka::Topic& topic, const Event& event) {
-    const Result<kafka::KeyChange> change = kafka::split_key_change(event);
-    if (!change.ok()) return change.status();
+    const Result<std::optional<kafka::KeyChange>> split = kafka::split_key_change(event);
+    if (!split.ok()) return split.status();
+    if (!split->has_value()) return {};
+    const kafka::KeyChange& change = **split;
     CDC_RETURN_IF_ERROR(
         produced(entry, topic, event,
-                 producer_->produce_copy(topic.handle.get(), change->old_key, change->deletion, &entry)));
+                 producer_->produce_copy(topic.handle.get(), change.old_key, change.deletion, &entry)));
     if (!config_.tombstones) return {};
-    return produced(entry, topic, event, producer_->produce(topic.handle.get(), change->old_key, {}, &entry));
+    return produced(entry, topic, event, producer_->produce(topic.handle.get(), change.old_key, {}, &entry));
 }
 
 Status KafkaSink::produced(Entry& entry, const kafka::Topic& topic, const Event& event,

@@ -1,5 +1,6 @@
 #include "sinks/kafka/key_change.h"
 
+#include <algorithm>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -43,36 +44,74 @@ void append_member(std::string& out, std::string_view name, std::string_view val
     out.append(name).append(":").append(value);
 }
 
-// The entries of an array of names ("before.doc", "after.doc") that speak of the old image; empty for none.
-std::string entries_of_before(std::string_view array) {
-    std::string kept;
+// The entries of an array of names, with their quotes.
+std::vector<std::string_view> entries_of(std::string_view array) {
+    std::vector<std::string_view> entries;
     for (std::size_t at = 1; at + 1 < array.size();) {
         const std::size_t end = skip_json_value(array, at);
         if (end == std::string_view::npos) break;
-        const std::string_view entry = array.substr(at, end - at);
-        if (entry.starts_with("\"before.")) kept.append(kept.empty() ? "" : ",").append(entry);
+        entries.push_back(array.substr(at, end - at));
         at = end + 1;
     }
-    return kept.empty() ? kept : "[" + kept + "]";
+    return entries;
 }
 
-std::optional<std::string> old_key(std::string_view key, std::string_view before) {
-    const auto columns = raw_members(key);
-    const auto image = raw_members(before);
-    if (!columns || !image) return std::nullopt;
-    std::string out = "{";
-    for (const Member& column : *columns) {
-        const std::optional<std::string_view> value = value_of(*image, column.name);
-        if (!value) return std::nullopt;
+bool contains(const std::vector<std::string_view>& entries, std::string_view entry) {
+    return std::find(entries.begin(), entries.end(), entry) != entries.end();
+}
+
+// One update, taken apart.
+struct Update {
+    std::vector<Member> members;  // of the whole envelope
+    std::vector<Member> before;
+    std::vector<Member> key;
+    std::vector<std::string_view> oversize;
+};
+
+std::optional<Update> take_apart(const Event& event) {
+    auto members = raw_members(event.line);
+    const auto image = members ? value_of(*members, "\"before\"") : std::nullopt;
+    auto before = image ? raw_members(*image) : std::nullopt;
+    auto key = raw_members(event.key);
+    if (!before || !key) return std::nullopt;
+    const std::string_view oversize = value_of(*members, "\"oversize\"").value_or("[]");
+    return Update{*std::move(members), *std::move(before), *std::move(key), entries_of(oversize)};
+}
+
+enum class OldKey { there, none, missing };
+
+OldKey read_old_key(const Update& update, std::string& out) {
+    out = "{";
+    for (const Member& column : update.key) {
+        const std::optional<std::string_view> value = value_of(update.before, column.name);
+        if (!value) return contains(update.oversize, column.name) ? OldKey::none : OldKey::missing;
+        if (*value == "null") return OldKey::none;
         append_member(out, column.name, *value);
     }
-    return out + "}";
+    out += "}";
+    return OldKey::there;
 }
 
-std::string derive_deletion(const Event& event, const std::vector<Member>& members, std::string_view key) {
+// Whether an entry of oversize (a column of either image) may speak of the old one: `before` lacks the column
+// and is no mere identity, which would lack it anyhow.
+bool oversize_in_before(const Update& update, std::string_view column) {
+    return update.before.size() > update.key.size() && !value_of(update.before, column);
+}
+
+std::string filter(const Update& update, const Member& list) {
+    std::string kept;
+    for (const std::string_view entry : entries_of(list.value)) {
+        const bool keep =
+            list.name == "\"oversize\"" ? oversize_in_before(update, entry) : entry.starts_with("\"before.");
+        if (keep) kept.append(kept.empty() ? "[" : ",").append(entry);
+    }
+    return kept.empty() ? kept : kept + "]";
+}
+
+std::string derive_deletion(const Event& event, const Update& update, std::string_view key) {
     const std::string source_id = "\"" + std::string(event.old_source_id) + "\"";
     std::string out = "{";
-    for (const Member& member : members) {
+    for (const Member& member : update.members) {
         if (member.name == "\"old_source_id\"" || member.name == "\"unchanged\"") continue;
         std::string_view value = member.value;
         std::string filtered;
@@ -81,7 +120,7 @@ std::string derive_deletion(const Event& event, const std::vector<Member>& membe
         if (member.name == "\"key\"") value = key;
         if (member.name == "\"after\"") value = "null";
         if (member.name == "\"oversize\"" || member.name == "\"json_null\"") {
-            filtered = entries_of_before(value);
+            filtered = filter(update, member);
             if (filtered.empty()) continue;
             value = filtered;
         }
@@ -92,18 +131,20 @@ std::string derive_deletion(const Event& event, const std::vector<Member>& membe
 
 }  // namespace
 
-Result<KeyChange> split_key_change(const Event& event) {
-    const auto members = raw_members(event.line);
-    const auto before = members ? value_of(*members, "\"before\"") : std::nullopt;
-    std::optional<std::string> key = before ? old_key(event.key, *before) : std::nullopt;
-    if (!key) {
+Result<std::optional<KeyChange>> split_key_change(const Event& event) {
+    if (event.key.empty()) return std::optional<KeyChange>{};
+    const std::optional<Update> update = take_apart(event);
+    KeyChange change;
+    const OldKey found = update ? read_old_key(*update, change.old_key) : OldKey::missing;
+    if (found == OldKey::missing) {
         return Status::fatal("the update with seq " + std::to_string(event.seq) + " of the transaction at " +
                                  event.commit_lsn.to_string() +
                                  " changed its row's key, but the old key is not in the envelope",
                              "the output plugin and cdc-worker must be of the same release");
     }
-    std::string deletion = derive_deletion(event, *members, *key);
-    return KeyChange{*std::move(key), std::move(deletion)};
+    if (found == OldKey::none) return std::optional<KeyChange>{};
+    change.deletion = derive_deletion(event, *update, change.old_key);
+    return std::optional(std::move(change));
 }
 
 }  // namespace cdc::kafka

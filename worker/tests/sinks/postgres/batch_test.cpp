@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include "sinks/postgres/row_identity.h"
 #include "sinks/slice_maker.h"
 
 namespace cdc::projection {
@@ -152,6 +153,16 @@ TEST_F(BatcherTest, WithoutAKeyEveryInsertIsARow) {
         ASSERT_TRUE(add(row, table).ok());
     }
     EXPECT_THAT(batches(), ElementsAre("append 2"));
+}
+
+TEST_F(BatcherTest, WithoutAKeyAChangeFindsTheOldImageAndLeavesTheNew) {
+    const ProjectionTable table = table_named("plain", false);
+    Row row = make_row(Op::update, "1", image("1"), image("2"));
+    row.key = "null";
+    ASSERT_TRUE(add(row, table).ok());
+    EXPECT_THAT(batches(), ElementsAre("replace_one 1"));
+    EXPECT_EQ(last_.parameters.front(), row_identity("pg://c/db/public.orders/x", image("1")));
+    EXPECT_THAT(last_.parameters.back(), HasSubstr(row_identity("pg://c/db/public.orders/x", image("2"))));
 }
 
 TEST_F(BatcherTest, AnEventThatLacksItsKeyIsRejectedByName) {

@@ -12,7 +12,7 @@ use Test::More;
 use CdcTest::Worker;
 
 our @EXPORT = qw(source_cluster dsn kafka_sink postgres_sink wait_caught_up wait_until same_rows one_value
-  ledger_rows wait_slot_active);
+  arrived wait_slot_active);
 
 # The database that is captured, and the one that its projection is kept in.
 our $source     = 'shop';
@@ -131,12 +131,12 @@ sub same_rows
 	return 0;
 }
 
-# Number of transactions in the ledger, the row of the snapshot not counted.
-sub ledger_rows
+# How many rows of a table are in the projection by now: none, as long as its table has not been made.
+sub arrived
 {
-	my ($node) = @_;
-	return one_value($node, $projection,
-		"SELECT count(*) FROM projection_ledger WHERE batch_id IS DISTINCT FROM 'snapshot'");
+	my ($node, $table) = @_;
+	my ($code, $rows) = $node->psql($projection, "SELECT count(*) FROM $table");
+	return $code == 0 ? $rows : 0;
 }
 
 1;

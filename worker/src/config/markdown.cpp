@@ -74,13 +74,13 @@ std::string default_of(const Option& option) {
 // One table: the keys of a section. Sections among them have tables of their own.
 void write_section(const Option& section, std::ostringstream& out) {
     const std::string path = heading(section);
-    out << "\n## `" << path << "`\n\n" << section.description << "\n";
+    out << "\n## `" << path << "`\n\n" << section.description << (section.required ? " Required.\n" : "\n");
     const std::vector<const Option*> keys = options_of(path);
     if (keys.empty()) {
         out << "\nIt takes no keys.\n";
         return;
     }
-    out << "\n| key | value | default | |\n|---|---|---|---|\n";
+    out << "\n| key | value | default | meaning |\n|---|---|---|---|\n";
     for (const Option* key : keys) {
         out << "| `" << key->name() << "` | " << type_name(*key) << " | " << default_of(*key) << " | "
             << key->description << (key->secret ? " May hold secrets: never shown." : "") << " |\n";

@@ -7,7 +7,6 @@ namespace {
 
 constexpr std::uint64_t KiB = std::uint64_t{1} << 10;
 constexpr std::uint64_t MiB = std::uint64_t{1} << 20;
-constexpr std::uint64_t GiB = std::uint64_t{1} << 30;
 constexpr std::uint64_t second = 1000;  // in milliseconds
 constexpr std::uint64_t hour = 3600 * second;
 
@@ -85,7 +84,9 @@ const std::vector<Option>& table() {
              "text itself."},
         {.path = "pipelines[].source.tables",
          .type = Type::section,
-         .description = "Which tables, by name. `*` stands for any run of characters."},
+         .description = "Which tables, by name. `*` stands for any run of characters; a name with a dot or "
+                        "comma in it goes "
+                        "into double quotes."},
         {.path = "pipelines[].source.tables.include",
          .type = Type::list,
          .default_note = "every table",
@@ -139,8 +140,8 @@ const std::vector<Option>& table() {
         {.path = "pipelines[].source.max_value_bytes",
          .type = Type::bytes,
          .default_text = "256MiB",
-         .minimum = 1,
-         .maximum = GiB - 1,
+         .minimum = KiB,
+         .maximum = 512 * MiB,
          .description =
              "A value whose text is longer is left out and its column listed in `oversize`: one huge "
              "value must not stop the slot."},

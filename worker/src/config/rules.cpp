@@ -26,6 +26,31 @@ std::string without(std::string text, std::string_view part) {
     return text;
 }
 
+constexpr const char* const quoting = "; a name with a dot or comma in it goes into double quotes";
+
+// name.name… of exactly n parts, none empty; dots and commas inside double quotes belong to a name ("" is a
+// quote there). This is the plugin's own grammar (plugin/options.cpp, split_name): items are sent joined by
+// commas.
+bool is_dotted_name(std::string_view text, int n) {
+    int parts = 1;
+    bool quoted = false;
+    bool empty = true;
+    for (const char c : text) {
+        if (c == '"') {
+            quoted = !quoted;
+        } else if (c == ',' && !quoted) {
+            return false;
+        } else if (c == '.' && !quoted) {
+            if (empty) return false;
+            ++parts;
+            empty = true;
+        } else {
+            empty = false;
+        }
+    }
+    return parts == n && !empty && !quoted;
+}
+
 }  // namespace
 
 Verdict check_name(const std::string& text) {
@@ -39,27 +64,23 @@ Verdict check_slot_name(const std::string& text) {
 }
 
 Verdict check_table_pattern(const std::string& text) {
-    const std::size_t dot = text.find('.');
-    if (dot != std::string::npos && dot > 0 && dot + 1 < text.size() && text.find(',') == std::string::npos)
-        return {};
-    return Complaint{"is not a pattern of schema.table",
-                     "write one pattern an item, as in public.orders, public.* or *.*"};
+    if (is_dotted_name(text, 2)) return {};
+    return Complaint{
+        "is not a pattern of schema.table",
+        std::string("write one pattern an item, as in public.orders, public.* or *.*") + quoting};
 }
 
 Verdict check_mask(const std::string& text) {
     const std::size_t colon = text.rfind(':');
-    const std::string name = text.substr(0, colon);
     const std::string how = colon == std::string::npos ? "" : text.substr(colon + 1);
-    const bool column = std::ranges::count(name, '.') >= 2 && name.front() != '.' && name.back() != '.' &&
-                        name.find(',') == std::string::npos;
-    if (column && (how == "redact" || how == "hash")) return {};
+    if ((how == "redact" || how == "hash") && is_dotted_name(text.substr(0, colon), 3)) return {};
     return Complaint{"is not schema.table.column:redact or schema.table.column:hash",
-                     "as in public.users.ssn:redact"};
+                     std::string("as in public.users.ssn:redact") + quoting};
 }
 
 Verdict check_publication(const std::string& text) {
-    if (!text.empty() && text.find(',') == std::string::npos) return {};
-    return Complaint{"is not the name of one publication", "write one name an item, without commas"};
+    if (is_dotted_name(text, 1)) return {};
+    return Complaint{"is not the name of one publication", std::string("write one name an item") + quoting};
 }
 
 Verdict check_table_template(const std::string& text) {

@@ -43,16 +43,18 @@ class SectionReader {
         section.path_ = path;
         section.given_ = node != nullptr;
         section.place_ = node == nullptr ? parent : node->place;
-        if (node != nullptr && node->kind != YamlNode::Kind::map) {
-            if (node->kind != YamlNode::Kind::null)
-                add(node->place, path, std::string("expected a map of keys, found ") + node->kind_name(),
-                    map_hint(*node, table_path));
-            node = nullptr;
-        }
+        const bool readable =
+            node == nullptr || node->kind == YamlNode::Kind::map || node->kind == YamlNode::Kind::null;
+        if (!readable)
+            add(node->place, path, std::string("expected a map of keys, found ") + node->kind_name(),
+                map_hint(*node, table_path));
+        if (node != nullptr && node->kind != YamlNode::Kind::map) node = nullptr;
+        // A section that is not in the file has no missing keys: it is itself optional, or itself missing.
+        const bool complete = readable && (section.given_ || path.empty());
         const std::vector<const Option*> known = options_of(table_path);
         if (node != nullptr) refuse_unknown(*node, path, known);
         for (const Option* option : known)
-            read_option(*option, node, section);
+            read_option(*option, node, complete, section);
         return section;
     }
 
@@ -77,12 +79,12 @@ class SectionReader {
         }
     }
 
-    void read_option(const Option& option, const YamlNode* parent, Section& section) {
+    // complete: every required key must be there.
+    void read_option(const Option& option, const YamlNode* parent, bool complete, Section& section) {
         const std::string name(option.name());
         const std::string path = joined_path(section.path_, name);
         const YamlNode* node = parent == nullptr ? nullptr : parent->find(name);
-        // A section that is not in the file has no missing keys: it is itself optional, or itself missing.
-        if (node == nullptr && option.required && (section.given_ || section.path_.empty()))
+        if (node == nullptr && option.required && complete)
             add(section.place_, path, "required key is missing", "");
         if (option.type == Type::section) {
             section.sections_[name].push_back(read(node, path, option.path, section.place_));

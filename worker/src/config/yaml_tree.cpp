@@ -214,7 +214,8 @@ YamlNode parse_yaml(const std::string& text, Problems& problems) {
     }
     Builder builder(problems);
     try {
-        std::istringstream stream(text);
+        // yaml-cpp takes a quote that is never closed for a whole text if blanks stand before the file's end.
+        std::istringstream stream(text.substr(0, text.find_last_not_of(" \r\n\t") + 1));
         YAML::Parser parser(stream);
         parser.HandleNextDocument(builder);
         YamlNode root = builder.take();

@@ -1,6 +1,16 @@
 -- cdc_envelope 1.0: the history of table definitions, the event triggers that write it, and the encoder as SQL.
 \echo Use "CREATE EXTENSION cdc_envelope" to load this file. \quit
 
+-- Whoever owns the schema could put functions beside ours that ours would call as their owner.
+DO $$
+BEGIN
+    IF (SELECT n.nspowner FROM pg_catalog.pg_namespace n WHERE n.nspname = 'cdc_envelope')
+       <> (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname = current_user) THEN
+        RAISE EXCEPTION 'schema "cdc_envelope" exists and belongs to another role'
+            USING ERRCODE = 'insufficient_privilege', HINT = 'Drop or rename that schema first.';
+    END IF;
+END $$;
+
 -- One row per version of a table's definition, written in the transaction of the DDL. A user catalog table: decoding
 -- reads it as it was at the change, and its inserts are the stream's s events. Never update it, and never delete rows
 -- that a slot may still need.
@@ -42,7 +52,8 @@ CREATE FUNCTION cdc_envelope.encode(
 ) RETURNS text
     LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cdc_envelope_encode';
 
--- Records the definition of a table where it differs from the latest recorded one.
+-- Records the definition of a table where it, or the table's name, differs from what was recorded last. Of the statement
+-- 65536 characters are kept.
 CREATE FUNCTION cdc_envelope.record_definition(relation oid, tag text, statement text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -59,26 +70,21 @@ BEGIN
     END IF;
     present := cdc_envelope.table_definition(subject.oid::regclass);
 
+    -- Versions grow along a table's life, over its renames too, so the highest one is its latest.
     SELECT h.* INTO latest FROM cdc_envelope.schema_history h
-     WHERE h.schema_name = subject.schema_name AND h.table_name = subject.table_name
-     ORDER BY h.version DESC LIMIT 1;
-    IF latest.definition IS NULL THEN
-        -- New under this name: created, or renamed from a name that no table has any more.
-        SELECT h.* INTO latest FROM cdc_envelope.schema_history h
-         WHERE h.relation = subject.oid AND h.definition IS NOT NULL
-           AND NOT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-                            WHERE n.nspname = h.schema_name AND c.relname = h.table_name)
-         ORDER BY h.recorded_at DESC, h.version DESC LIMIT 1;
-    ELSIF latest.definition = present THEN
+     WHERE h.relation = subject.oid ORDER BY h.version DESC LIMIT 1;
+    IF latest.definition = present AND latest.schema_name = subject.schema_name
+       AND latest.table_name = subject.table_name THEN
         RETURN;
     END IF;
 
+    -- A name that another table had goes on with that table's numbers: no version stands for two definitions.
     INSERT INTO cdc_envelope.schema_history
         (schema_name, table_name, version, fingerprint, definition, previous, tag, statement, relation)
     SELECT subject.schema_name, subject.table_name,
            1 + greatest(coalesce(max(h.version), 0), coalesce(latest.version, 0)),
            present::json ->> 'fingerprint', present, latest.definition, record_definition.tag,
-           record_definition.statement, subject.oid
+           left(record_definition.statement, 65536), subject.oid
       FROM cdc_envelope.schema_history h
      WHERE h.schema_name = subject.schema_name AND h.table_name = subject.table_name;
 END $$;
@@ -86,16 +92,23 @@ END $$;
 REVOKE ALL ON FUNCTION cdc_envelope.record_definition(oid, text, text) FROM PUBLIC;
 
 -- The tables whose definition a command may have changed: the object itself, the table of an index, a constraint or a
--- column, the tables that use a type, those of a schema; and for each its partitions and children.
+-- column, the tables that use a type (a schema's types, a table's row type), those of a schema; and for each its
+-- partitions and children.
 CREATE FUNCTION cdc_envelope.tables_of(classid oid, objid oid) RETURNS SETOF oid
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    WITH RECURSIVE direct(oid) AS (
+    WITH RECURSIVE named(oid) AS (
+        SELECT $2 WHERE $1 = 'pg_type'::regclass
+        UNION SELECT reltype FROM pg_class WHERE $1 = 'pg_class'::regclass AND oid = $2
+        UNION SELECT oid FROM pg_type WHERE $1 = 'pg_namespace'::regclass AND typnamespace = $2
+    ), types(oid) AS (
+        SELECT oid FROM named UNION SELECT typarray FROM pg_type WHERE oid IN (SELECT oid FROM named)
+    ), direct(oid) AS (
         SELECT $2 WHERE $1 = 'pg_class'::regclass
         UNION SELECT indrelid FROM pg_index WHERE $1 = 'pg_class'::regclass AND indexrelid = $2
         UNION SELECT conrelid FROM pg_constraint WHERE $1 = 'pg_constraint'::regclass AND oid = $2
-        UNION SELECT attrelid FROM pg_attribute WHERE $1 = 'pg_type'::regclass AND atttypid IN
-              (SELECT $2 UNION SELECT typarray FROM pg_type WHERE oid = $2 UNION SELECT oid FROM pg_type WHERE typbasetype = $2)
         UNION SELECT oid FROM pg_class WHERE $1 = 'pg_namespace'::regclass AND relnamespace = $2
+        UNION SELECT objid FROM pg_depend WHERE refclassid = 'pg_type'::regclass AND refobjid IN (SELECT oid FROM types)
+                                            AND classid = 'pg_class'::regclass
     ), family(oid) AS (
         SELECT oid FROM direct
         UNION SELECT inhrelid FROM pg_inherits JOIN family ON inhparent = family.oid
@@ -109,10 +122,11 @@ DECLARE
     command record;
 BEGIN
     FOR command IN
-        SELECT DISTINCT t.oid, c.command_tag FROM pg_event_trigger_ddl_commands() c,
+        -- CREATE TABLE may be several commands here (its primary key's index is one): the tag is the statement's.
+        SELECT DISTINCT t.oid FROM pg_event_trigger_ddl_commands() c,
                LATERAL cdc_envelope.tables_of(c.classid, c.objid) t(oid) ORDER BY t.oid
     LOOP
-        PERFORM cdc_envelope.record_definition(command.oid, command.command_tag, current_query());
+        PERFORM cdc_envelope.record_definition(command.oid, tg_tag, current_query());
     END LOOP;
 END $$;
 
@@ -123,24 +137,49 @@ DECLARE
 BEGIN
     FOR dropped IN
         SELECT object_type, objid, schema_name, object_name, address_names FROM pg_event_trigger_dropped_objects()
-         WHERE object_type IN ('table', 'table column', 'table constraint') AND NOT is_temporary
+         WHERE object_type IN ('table', 'table column', 'table constraint', 'index') AND NOT is_temporary
     LOOP
         IF dropped.object_type = 'table' THEN
             INSERT INTO cdc_envelope.schema_history
                 (schema_name, table_name, version, previous, tag, statement, relation)
-            SELECT h.schema_name, h.table_name, h.version + 1, h.definition, tg_tag, current_query(), dropped.objid
+            SELECT h.schema_name, h.table_name, h.version + 1, h.definition, tg_tag, left(current_query(), 65536), dropped.objid
               FROM cdc_envelope.schema_history h
              WHERE h.schema_name = dropped.schema_name AND h.table_name = dropped.object_name
+               AND h.relation = dropped.objid
              ORDER BY h.version DESC LIMIT 1;
+        ELSIF dropped.object_type = 'index' THEN
+            -- It may have been a replica identity; of which table is not known any more, but it was in this schema.
+            PERFORM cdc_envelope.record_definition(c.oid, tg_tag, current_query())
+               FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+              WHERE n.nspname = dropped.schema_name AND c.relkind IN ('r', 'p') AND c.relreplident = 'i'
+              ORDER BY c.oid;
         ELSE
             PERFORM cdc_envelope.record_definition(t.oid, tg_tag, current_query())
-               FROM cdc_envelope.tables_of('pg_class'::regclass, to_regclass(format('%I.%I', dropped.address_names[1],
-                    dropped.address_names[2]))) t(oid);
+               FROM cdc_envelope.tables_of('pg_class'::regclass::oid, to_regclass(format('%I.%I',
+                    dropped.address_names[1], dropped.address_names[2]))::oid) t(oid);
         END IF;
     END LOOP;
 END $$;
 
-REVOKE ALL ON FUNCTION cdc_envelope.on_ddl_command_end(), cdc_envelope.on_sql_drop() FROM PUBLIC;
+-- Decoding needs a user catalog table's present file even to read what lies before its end: with the history gone, a
+-- slot that has any of its rows before it would stop for good, with "could not find pg_class entry" (relcache.c,
+-- RelationInitPhysicalAddr), whatever its plugin.
+CREATE FUNCTION cdc_envelope.on_drop_extension() RETURNS event_trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    slots text;
+BEGIN
+    SELECT string_agg(slot_name, ', ' ORDER BY slot_name) INTO slots
+      FROM pg_replication_slots WHERE database = current_database();
+    IF slots IS NOT NULL AND current_query() ~* 'cdc_envelope' THEN
+        RAISE EXCEPTION 'cannot drop extension cdc_envelope while this database has replication slots'
+            USING ERRCODE = 'object_in_use', DETAIL = format('Slots: %s.', slots),
+                  HINT = 'A slot that has not read all of the schema history could never go on. Drop the slots first.';
+    END IF;
+END $$;
+
+REVOKE ALL ON FUNCTION cdc_envelope.on_ddl_command_end(), cdc_envelope.on_sql_drop(),
+    cdc_envelope.on_drop_extension() FROM PUBLIC;
 
 -- Version 1 of every table that exists.
 SELECT cdc_envelope.record_definition(c.oid, 'CREATE EXTENSION', NULL)
@@ -148,6 +187,8 @@ SELECT cdc_envelope.record_definition(c.oid, 'CREATE EXTENSION', NULL)
 
 CREATE EVENT TRIGGER cdc_envelope_ddl_command_end ON ddl_command_end EXECUTE FUNCTION cdc_envelope.on_ddl_command_end();
 CREATE EVENT TRIGGER cdc_envelope_sql_drop ON sql_drop EXECUTE FUNCTION cdc_envelope.on_sql_drop();
+CREATE EVENT TRIGGER cdc_envelope_drop_extension ON ddl_command_start WHEN TAG IN ('DROP EXTENSION', 'DROP SCHEMA')
+    EXECUTE FUNCTION cdc_envelope.on_drop_extension();
 
 -- How far each slot of this plugin in this database is.
 CREATE VIEW cdc_envelope.slots AS

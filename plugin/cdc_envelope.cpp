@@ -87,7 +87,8 @@ void schema_change(Session* session, Relation relation, ReorderBufferChange* cha
     bool null = false;
     char* const schema = TextDatumGetCString(heap_getattr(row, history_schema_name, descriptor, &null));
     char* const table = TextDatumGetCString(heap_getattr(row, history_table_name, descriptor, &null));
-    if (!options_capture(*session->options, schema, table)) return skip(session);
+    TableName name = {schema, table};
+    if (!options_capture(*session->options, list_make1(&name))) return skip(session);
     begin_if_needed(session);
     line_begin(session);
     append_schema_event(*session, descriptor, row);

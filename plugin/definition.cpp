@@ -1,6 +1,7 @@
 #include "definition.h"
 
 #include "json_writer.h"
+#include "settings.h"
 
 namespace cdc {
 namespace {
@@ -84,7 +85,9 @@ TableDefinition table_definition(Relation relation) {
     StringInfoData text;
     initStringInfo(&text);
     append_raw(&text, "{\"columns\":[");
+    const int nest_level = settings_pin();  // quote_all_identifiers changes how types are written
     append_columns(&text, RelationGetDescr(relation));
+    settings_unpin(nest_level);
     append_raw(&text, "],\"key\":[");
     append_key(&text, relation);
     append_raw(&text, "],\"replica_identity\":");

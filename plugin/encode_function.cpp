@@ -18,12 +18,13 @@ namespace {
 
 constexpr int kRow = 0, kOp = 1, kLsn = 2, kTime = 3, kOptions = 4;
 
-// What one call site keeps from row to row.
+// What one call site keeps from row to row, for one set of options and one definition of the table.
 struct CallSite {
+    MemoryContext context;  // of this and all below
     Session* session;
     RelationEntry* entry;
-    Oid row_type;
-    char op;
+    ArrayType* options;   // as given
+    uint64 row_identity;  // the type cache's tupDesc_identifier of the row type
     StringInfoData line;
 };
 
@@ -55,21 +56,35 @@ char parse_op(text* op) {
     return *VARDATA_ANY(op);
 }
 
-CallSite* make_call_site(FunctionCallInfo fcinfo, Oid row_type) {
-    MemoryContext context = fcinfo->flinfo->fn_mcxt;
-    const Oid relid = get_typ_typrelid(row_type);
+// The table whose rows the first argument is. The declared type counts: a datum of another type is no row at
+// all.
+Oid table_of_rows(FunctionCallInfo fcinfo) {
+    const Oid type = get_fn_expr_argtype(fcinfo->flinfo, kRow);
+    const Oid relid = OidIsValid(type) ? get_typ_typrelid(getBaseType(type)) : InvalidOid;
     if (!OidIsValid(relid) || get_rel_relkind(relid) == RELKIND_COMPOSITE_TYPE) {
         ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
-                        errmsg("cdc_envelope.encode() takes a row of a table, not of type %s",
-                               format_type_be(row_type)),
+                        errmsg("cdc_envelope.encode() takes a row of a table, not a value of type %s",
+                               OidIsValid(type) ? format_type_be(type) : "unknown"),
                         errhint("Call it as SELECT cdc_envelope.encode(t, …) FROM table_name t.")));
     }
+    return relid;
+}
+
+uint64 identity_of(Oid row_type) {
+    return lookup_type_cache(row_type, TYPECACHE_TUPDESC)->tupDesc_identifier;
+}
+
+CallSite* make_call_site(FunctionCallInfo fcinfo, ArrayType* options) {
+    const Oid relid = table_of_rows(fcinfo);
+    MemoryContext context =
+        AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "cdc_envelope call site", ALLOCSET_DEFAULT_SIZES);
     MemoryContext caller = MemoryContextSwitchTo(context);
     auto* site = static_cast<CallSite*>(palloc0(sizeof(CallSite)));
-    site->row_type = row_type;
-    site->op = parse_op(PG_GETARG_TEXT_PP(kOp));
-    site->session = session_create(context, parse_options(PG_GETARG_ARRAYTYPE_P(kOptions)), nullptr);
+    site->context = context;
+    site->options = DatumGetArrayTypePCopy(PointerGetDatum(options));
+    site->session = session_create(context, parse_options(options), nullptr);
     Relation relation = relation_open(relid, AccessShareLock);
+    site->row_identity = identity_of(relation->rd_rel->reltype);
     site->entry = relation_entry_alone(site->session, relation);
     relation_close(relation, AccessShareLock);
     initStringInfo(&site->line);
@@ -78,14 +93,31 @@ CallSite* make_call_site(FunctionCallInfo fcinfo, Oid row_type) {
     return site;
 }
 
+bool fits(const CallSite& site, Oid row_type, const ArrayType* options) {
+    return VARSIZE(site.options) == VARSIZE(options) &&
+           memcmp(site.options, options, VARSIZE(options)) == 0 && site.row_identity == identity_of(row_type);
+}
+
+// Options may differ from row to row, and a function's expression may outlive an ALTER TABLE.
+CallSite* call_site(FunctionCallInfo fcinfo) {
+    ArrayType* const options = PG_GETARG_ARRAYTYPE_P(kOptions);
+    auto* site = static_cast<CallSite*>(fcinfo->flinfo->fn_extra);
+    if (site != nullptr) {
+        if (fits(*site, HeapTupleHeaderGetTypeId(PG_GETARG_HEAPTUPLEHEADER(kRow)), options)) return site;
+        fcinfo->flinfo->fn_extra = nullptr;
+        MemoryContextDelete(site->context);
+    }
+    return make_call_site(fcinfo, options);
+}
+
 }  // namespace
 }  // namespace cdc
 
 Datum cdc_envelope_encode(PG_FUNCTION_ARGS) {
     using namespace cdc;
+    CallSite* const site = call_site(fcinfo);
+    const char op = parse_op(PG_GETARG_TEXT_PP(kOp));
     HeapTupleHeader row = PG_GETARG_HEAPTUPLEHEADER(kRow);
-    auto* site = static_cast<CallSite*>(fcinfo->flinfo->fn_extra);
-    if (site == nullptr) site = make_call_site(fcinfo, HeapTupleHeaderGetTypeId(row));
 
     HeapTupleData tuple;
     tuple.t_len = HeapTupleHeaderGetDatumLength(row);
@@ -97,8 +129,8 @@ Datum cdc_envelope_encode(PG_FUNCTION_ARGS) {
     const int nest_level = pin ? settings_pin() : 0;
     resetStringInfo(&site->line);
     const RowImage image = row_image(site->entry, &tuple, kNew, nullptr);
-    append_encoded_row(*site->session, *site->entry, site->op, PG_GETARG_TIMESTAMPTZ(kTime),
-                       PG_GETARG_LSN(kLsn), image, &site->line);
+    append_encoded_row(*site->session, *site->entry, op, PG_GETARG_TIMESTAMPTZ(kTime), PG_GETARG_LSN(kLsn),
+                       image, &site->line);
     if (pin) settings_unpin(nest_level);
     MemoryContextSwitchTo(caller);
     text* const result = cstring_to_text_with_len(site->line.data, site->line.len);

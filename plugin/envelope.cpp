@@ -123,7 +123,8 @@ void append_encoded_row(const Session& session, const RelationEntry& entry, char
     append_raw(out, ",\"commit_lsn\":");
     append_lsn(out, commit_lsn);
     append_raw(out, ",\"xid\":null,\"seq\":null");
-    append_body(session, out, entry, &image, nullptr, &image);
+    const bool removed = op == 'd';
+    append_body(session, out, entry, &image, removed ? &image : nullptr, removed ? nullptr : &image);
 }
 
 void append_truncate_event(const Session& session, const RelationEntry& entry, bool cascade,
@@ -192,6 +193,36 @@ void append_schema_event(const Session& session, TupleDesc descriptor, HeapTuple
     append_raw(out, session.evidence);
 }
 
+namespace {
+
+// Text in the database's encoding (SQL_ASCII: UTF-8) as text, anything else in hex. Content longer than
+// max_value_bytes is said to be so: one message must never stop the slot.
+void append_message_content(const Session& session, StringInfo out, const char* content, Size size) {
+    const int length = static_cast<int>(size);
+    const int encoding = GetDatabaseEncoding() == PG_SQL_ASCII ? PG_UTF8 : GetDatabaseEncoding();
+    const bool is_text = pg_encoding_verifymbstr(encoding, content, length) == length &&
+                         memchr(content, '\0', size) == nullptr;
+    const int limit =
+        static_cast<int>(Min(int64{kLongestText}, int64{out->len} + session.options->values.max_value_bytes));
+    const int start = out->len;
+    constexpr size_t hex_frame = 5;  // "\\x…"
+    bool fits = true;
+    if (is_text) {
+        fits = json_append_string_within(out, content, size, limit);
+    } else if (has_room(out, hex_frame + 2 * size, limit)) {
+        append_raw(out, "\"\\\\x");
+        append_hex(out, content, size);
+        append_raw(out, "\",\"encoding\":\"hex\"");
+    } else {
+        fits = false;
+    }
+    if (fits) return;
+    truncate_text(out, start);
+    append_raw(out, "null,\"oversize\":true");
+}
+
+}  // namespace
+
 void append_message_event(const Session& session, bool transactional, XLogRecPtr lsn, const char* prefix,
                           Size size, const char* content) {
     StringInfo out = session.out;
@@ -213,15 +244,7 @@ void append_message_event(const Session& session, bool transactional, XLogRecPtr
     json_append_string(out, prefix);
     append_raw(out, transactional ? ",\"transactional\":true,\"content\":"
                                   : ",\"transactional\":false,\"content\":");
-    const int length = static_cast<int>(size);
-    if (pg_encoding_verifymbstr(PG_UTF8, content, length) == length &&
-        memchr(content, '\0', size) == nullptr) {
-        json_append_string(out, content, size);
-    } else {
-        append_raw(out, "\"\\\\x");
-        append_hex(out, content, size);
-        append_raw(out, "\",\"encoding\":\"hex\"");
-    }
+    append_message_content(session, out, content, size);
     append_char(out, '}');
     append_raw(out, session.evidence);
 }

@@ -212,11 +212,24 @@ bool matches(const char* pattern, const char* text) {
     return *pattern == '\0';
 }
 
-bool matches_any(const List* patterns, const char* schema, const char* table) {
+bool matches_any(const List* patterns, const List* names) {
+    ListCell* pattern_cell;
+    foreach (pattern_cell, patterns) {
+        const auto* pattern = static_cast<const TablePattern*>(lfirst(pattern_cell));
+        ListCell* name_cell;
+        foreach (name_cell, names) {
+            const auto* name = static_cast<const TableName*>(lfirst(name_cell));
+            if (matches(pattern->schema, name->schema) && matches(pattern->table, name->table)) return true;
+        }
+    }
+    return false;
+}
+
+bool names_table(const ColumnMask& mask, const List* names) {
     ListCell* cell;
-    foreach (cell, patterns) {
-        const auto* pattern = static_cast<const TablePattern*>(lfirst(cell));
-        if (matches(pattern->schema, schema) && matches(pattern->table, table)) return true;
+    foreach (cell, names) {
+        const auto* name = static_cast<const TableName*>(lfirst(cell));
+        if (is(mask.schema, name->schema) && is(mask.table, name->table)) return true;
     }
     return false;
 }
@@ -253,18 +266,20 @@ void options_set(Options* options, const char* name, const char* value) {
                     errhint("The options of cdc_envelope are %s.", known_names())));
 }
 
-bool options_capture(const Options& options, const char* schema, const char* table) {
-    if (options.include_tables != NIL && !matches_any(options.include_tables, schema, table)) return false;
-    return !matches_any(options.exclude_tables, schema, table);
+bool options_capture(const Options& options, const List* names) {
+    if (options.include_tables != NIL && !matches_any(options.include_tables, names)) return false;
+    return !matches_any(options.exclude_tables, names);
 }
 
-MaskKind options_mask(const Options& options, const char* schema, const char* table, const char* column) {
+MaskKind options_mask(const Options& options, const List* names, const char* column) {
+    MaskKind strictest = MaskKind::none;
     ListCell* cell;
     foreach (cell, options.masks) {
         const auto* mask = static_cast<const ColumnMask*>(lfirst(cell));
-        if (is(mask->schema, schema) && is(mask->table, table) && is(mask->column, column)) return mask->kind;
+        if (!is(mask->column, column) || !names_table(*mask, names)) continue;
+        if (strictest == MaskKind::none || mask->kind == MaskKind::redact) strictest = mask->kind;
     }
-    return MaskKind::none;
+    return strictest;
 }
 
 }  // namespace cdc

@@ -28,6 +28,12 @@ struct ColumnMask {
     MaskKind kind;
 };
 
+// A table's name as it stands in the catalogue.
+struct TableName {
+    const char* schema;
+    const char* table;
+};
+
 struct Options {
     char* cluster;     // null: the server's (cluster_name, else its system identifier)
     char* projection;  // null: the slot's name
@@ -52,8 +58,10 @@ Options* options_create();
 // Sets one option from its text. value may be null (an option without a value): an error.
 void options_set(Options* options, const char* name, const char* value);
 
-// Whether include_tables and exclude_tables let a table through.
-bool options_capture(const Options& options, const char* schema, const char* table);
-MaskKind options_mask(const Options& options, const char* schema, const char* table, const char* column);
+// Whether include_tables and exclude_tables let a table through. names: of TableName*, its own and those of
+// the tables it is a partition of: an option that names any of them means it too.
+bool options_capture(const Options& options, const List* names);
+// The strictest mask that is given for the column under any of the names.
+MaskKind options_mask(const Options& options, const List* names, const char* column);
 
 }  // namespace cdc

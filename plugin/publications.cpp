@@ -3,16 +3,22 @@
 namespace cdc {
 namespace {
 
-// The table itself and its partition ancestors, nearest first.
-List* with_ancestors(Relation relation) {
-    List* oids = list_make1_oid(RelationGetRelid(relation));
-    if (relation->rd_rel->relispartition)
-        oids = list_concat(oids, get_partition_ancestors(RelationGetRelid(relation)));
-    return oids;
+// Adds the columns of a column list on table `listed` (attnums, as int2vector) to those of `relid`: a
+// partition has the same columns by name, under numbers of its own.
+Bitmapset* add_listed_columns(Bitmapset* columns, Datum list, Oid listed, Oid relid) {
+    Bitmapset* const numbers = pub_collist_to_bitmapset(nullptr, list, CurrentMemoryContext);
+    for (int number = -1; (number = bms_next_member(numbers, number)) >= 0;) {
+        const AttrNumber own =
+            listed == relid ? static_cast<AttrNumber>(number)
+                            : get_attnum(relid, get_attname(listed, static_cast<AttrNumber>(number), false));
+        if (own != InvalidAttrNumber) columns = bms_add_member(columns, own);
+    }
+    return columns;
 }
 
-// Reads the table's own row of the publication: its column list, and refuses a row filter.
-bool is_listed(const Publication& publication, Oid relid, Bitmapset** columns, bool* all_columns) {
+// Reads the publication's row of the table itself or of an ancestor (`relid`): its column list, in column
+// numbers of `leaf`; refuses a row filter.
+bool is_listed(const Publication& publication, Oid relid, Oid leaf, Bitmapset** columns, bool* all_columns) {
     HeapTuple row =
         SearchSysCache2(PUBLICATIONRELMAP, ObjectIdGetDatum(relid), ObjectIdGetDatum(publication.oid));
     if (!HeapTupleIsValid(row)) return false;
@@ -30,7 +36,7 @@ bool is_listed(const Publication& publication, Oid relid, Bitmapset** columns, b
     if (null) {
         *all_columns = true;
     } else {
-        *columns = pub_collist_to_bitmapset(*columns, list, CurrentMemoryContext);
+        *columns = add_listed_columns(*columns, list, relid, leaf);
     }
     ReleaseSysCache(row);
     return true;
@@ -47,7 +53,8 @@ Oid published_ancestor(const Publication& publication, List* oids, Bitmapset** c
             list_member_oid(GetSchemaPublications(get_rel_namespace(oid)), publication.oid);
         if (by_schema) *all_columns = true;
         if (publication.alltables) *all_columns = true;
-        if (publication.alltables || by_schema || is_listed(publication, oid, columns, all_columns))
+        if (publication.alltables || by_schema ||
+            is_listed(publication, oid, linitial_oid(oids), columns, all_columns))
             outermost = oid;
     }
     return outermost;
@@ -60,6 +67,12 @@ Oid root_of(Relation relation) {
 
 }  // namespace
 
+List* with_partition_ancestors(Relation relation) {
+    List* const oids = list_make1_oid(RelationGetRelid(relation));
+    if (!relation->rd_rel->relispartition) return oids;
+    return list_concat(oids, get_partition_ancestors(RelationGetRelid(relation)));
+}
+
 Published published_as(const Options& options, Relation relation) {
     Published published;
     memset(&published, 0, sizeof(published));
@@ -69,7 +82,7 @@ Published published_as(const Options& options, Relation relation) {
         memset(published.changes, true, sizeof(published.changes));
         return published;
     }
-    List* const oids = with_ancestors(relation);
+    List* const oids = with_partition_ancestors(relation);
     bool all_columns = false;
     ListCell* cell;
     foreach (cell, options.publication_names) {

@@ -17,6 +17,9 @@ struct Published {
     Oid root;            // the table under whose name a partition's rows appear; InvalidOid: its own
 };
 
+// OIDs of the table itself and of the tables it is a partition of, nearest first.
+List* with_partition_ancestors(Relation relation);
+
 Published published_as(const Options& options, Relation relation);
 
 }  // namespace cdc

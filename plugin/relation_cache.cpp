@@ -64,10 +64,21 @@ char* make_label(const char* name) {
     pg_unreachable();
 }
 
-void build_columns(Session* session, RelationEntry* entry, Relation relation, const char* schema,
+// The names by which the options may know a table: its own and those of the tables it is a partition of.
+List* names_of(Relation relation) {
+    List* names = NIL;
+    ListCell* cell;
+    foreach (cell, with_partition_ancestors(relation)) {
+        auto* name = static_cast<TableName*>(palloc(sizeof(TableName)));
+        *name = {get_namespace_name(get_rel_namespace(lfirst_oid(cell))), get_rel_name(lfirst_oid(cell))};
+        names = lappend(names, name);
+    }
+    return names;
+}
+
+void build_columns(Session* session, RelationEntry* entry, Relation relation, const List* names,
                    const Published& published) {
     TupleDesc descriptor = entry->descriptor;
-    const char* const table = RelationGetRelationName(relation);
     Bitmapset* const identity = identity_columns(relation);
     entry->columns = static_cast<Column*>(palloc0(sizeof(Column) * Max(descriptor->natts, 1)));
     for (int i = 0; i < descriptor->natts; ++i) {
@@ -81,7 +92,7 @@ void build_columns(Session* session, RelationEntry* entry, Relation relation, co
         column.label_length = static_cast<int>(strlen(column.label));
         column.encoder = value_encoder_create(attribute.atttypid, attribute.atttypmod, session->value_options,
                                               entry->context);
-        column.mask = options_mask(*session->options, schema, table, column.name);
+        column.mask = options_mask(*session->options, names, column.name);
         column.in_identity = entry->old_image_is_whole ||
                              bms_is_member(attribute.attnum - FirstLowInvalidHeapAttributeNumber, identity);
         entry->uses_output_functions =
@@ -137,8 +148,11 @@ void build_texts(Session* session, RelationEntry* entry, Relation relation, cons
     append_raw(&text, ",\"key\":");
     entry->names = text.data;
 
-    const TableDefinition definition = table_definition(relation);
-    const int32 version = schema_version(session, schema, table, definition.fingerprint);
+    // Versions are counted per table, so they are those of the table that is shown.
+    Relation shown = as_root ? relation_open(published.root, AccessShareLock) : relation;
+    const TableDefinition definition = table_definition(shown);
+    if (as_root) relation_close(shown, AccessShareLock);
+    const int32 version = schema_version(session, shown_schema, shown_table, definition.fingerprint);
     entry->version = psprintf(",\"schema_version\":%d,\"op_type\":\"", version);
     entry->fingerprint =
         version == 0 ? psprintf(",\"fingerprint\":\"%s\"", definition.fingerprint) : pstrdup("");
@@ -147,10 +161,11 @@ void build_texts(Session* session, RelationEntry* entry, Relation relation, cons
 
 void build(Session* session, RelationEntry* entry, Relation relation) {
     const char* const schema = get_namespace_name(RelationGetNamespace(relation));
-    const char* const table = RelationGetRelationName(relation);
     entry->is_history = RelationGetRelid(relation) == history_relation(session);
-    if (schema == nullptr || strcmp(schema, "cdc_envelope") == 0) return;
-    if (!options_capture(*session->options, schema, table)) return;
+    if (schema == nullptr || entry->is_history) return;
+    if (!is_publishable_relation(relation)) return;  // a materialized view's rows are other tables' rows
+    List* const names = names_of(relation);
+    if (!options_capture(*session->options, names)) return;
     const Published published = published_as(*session->options, relation);
     if (!published.any) return;
     entry->captured = true;
@@ -161,7 +176,7 @@ void build(Session* session, RelationEntry* entry, Relation relation) {
         entry->values[side] = static_cast<Datum*>(palloc0(sizeof(Datum) * Max(entry->descriptor->natts, 1)));
         entry->nulls[side] = static_cast<bool*>(palloc0(Max(entry->descriptor->natts, 1)));
     }
-    build_columns(session, entry, relation, schema, published);
+    build_columns(session, entry, relation, names, published);
     build_key(entry, relation, schema);
     build_texts(session, entry, relation, schema, published);
 }

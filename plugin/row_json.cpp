@@ -20,22 +20,23 @@ bool fetch(const RowImage& image, const Column& column, Datum* value, bool* null
 }
 
 // A masked value: nothing of it leaves the server. The hash is salted with the cluster's identity and the
-// column.
-void append_masked(const Session& session, StringInfo out, const Column& column, Datum value) {
+// column; a value too long to encode has none.
+ValueOutcome append_masked(const Session& session, StringInfo out, const Column& column, Datum value) {
     if (column.mask == MaskKind::redact) {
         append_raw(out, "null");
-        return;
+        return ValueOutcome::written;
     }
     StringInfoData text;
     initStringInfo(&text);
     append_raw(&text, session.mask_salt);
     append_raw(&text, column.label);
-    (void)value_encode(column.encoder, value, &text);
+    if (value_encode(column.encoder, value, &text) == ValueOutcome::oversize) return ValueOutcome::oversize;
     char hex[kSha256HexLength + 1];
     sha256_hex(text.data, text.len, hex);
     append_raw(out, "\"sha256:");
     append_raw(out, hex);
     append_raw(out, "\"");
+    return ValueOutcome::written;
 }
 
 // One member of the image; the separator and label are taken back where there is nothing to show.
@@ -54,11 +55,9 @@ void append_member(const Session& session, StringInfo out, const RowImage& image
         append_raw(out, "null");
         return;
     }
-    if (column.mask != MaskKind::none) {
-        append_masked(session, out, column, value);
-        return;
-    }
-    switch (value_encode(column.encoder, value, out)) {
+    const ValueOutcome outcome = column.mask != MaskKind::none ? append_masked(session, out, column, value)
+                                                               : value_encode(column.encoder, value, out);
+    switch (outcome) {
         case ValueOutcome::written:
             break;
         case ValueOutcome::json_null:

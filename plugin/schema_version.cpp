@@ -3,8 +3,10 @@
 namespace cdc {
 namespace {
 
-bool is_history(Relation relation) {
-    return RelationGetDescr(relation)->natts >= history_columns && RelationIsUsedAsCatalogTable(relation);
+// Whoever may create schemas could make a table of this name, of any shape: only the extension's own counts.
+bool belongs_to_extension(Oid relid) {
+    const Oid extension = get_extension_oid("cdc_envelope", true);
+    return OidIsValid(extension) && getExtensionOfObject(RelationRelationId, relid) == extension;
 }
 
 // The row with the highest version: the last one in the primary key's order.
@@ -35,6 +37,8 @@ Oid history_relation(Session* session) {
     if (!session->history_known) {
         const Oid schema = get_namespace_oid("cdc_envelope", true);
         session->history = OidIsValid(schema) ? get_relname_relid("schema_history", schema) : InvalidOid;
+        if (OidIsValid(session->history) && !belongs_to_extension(session->history))
+            session->history = InvalidOid;
         session->history_known = true;
     }
     return session->history;
@@ -45,7 +49,7 @@ int32 schema_version(Session* session, const char* schema, const char* table, co
     if (!OidIsValid(history_oid)) return 0;
     Relation history = table_open(history_oid, AccessShareLock);
     int32 version = 0;
-    const Oid key_oid = is_history(history) ? primary_key_index(history) : InvalidOid;
+    const Oid key_oid = RelationIsUsedAsCatalogTable(history) ? primary_key_index(history) : InvalidOid;
     if (OidIsValid(key_oid)) {
         Relation key = index_open(key_oid, AccessShareLock);
         version = latest_version(history, key, schema, table, fingerprint);

@@ -11,7 +11,7 @@ struct Setting {
 constexpr Setting kPinned[] = {
     {"datestyle", "ISO, YMD"},   {"timezone", "UTC"},           {"intervalstyle", "iso_8601"},
     {"extra_float_digits", "3"}, {"bytea_output", "hex"},       {"lc_monetary", "C"},
-    {"xmlbinary", "base64"},     {"search_path", "pg_catalog"},
+    {"xmlbinary", "base64"},     {"search_path", "pg_catalog"}, {"quote_all_identifiers", "off"},
 };
 
 void pin(GucAction action) {

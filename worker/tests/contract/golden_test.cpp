@@ -39,10 +39,10 @@ std::vector<Golden> goldens() {
 
 // The names of the fields, in the order in which the contract has them.
 const std::vector<std::string> kFields = {
-    "source_id", "old_source_id", "schema_version", "op_type",    "ts_source", "commit_lsn", "xid",
-    "seq",       "schema",        "table",          "partition",  "key",       "before",     "after",
-    "unchanged", "oversize",      "json_null",      "truncate",   "ddl",       "message",    "end_lsn",
-    "events",    "tables",        "fingerprint",    "evidence_id"};
+    "source_id", "old_source_id", "schema_version", "op_type",     "ts_source", "commit_lsn", "xid",
+    "seq",       "schema",        "table",          "partition",   "key",       "before",     "after",
+    "unchanged", "oversize",      "json_null",      "fingerprint", "truncate",  "ddl",        "message",
+    "end_lsn",   "events",        "tables",         "evidence_id"};
 const std::set<std::string> kOptional = {"old_source_id", "partition", "unchanged", "oversize",
                                          "json_null",     "truncate",  "ddl",       "message",
                                          "end_lsn",       "events",    "tables",    "fingerprint"};

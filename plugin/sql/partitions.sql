@@ -1,0 +1,34 @@
+-- A partition's rows come under its own name, or under its root's.
+\getenv abs_srcdir PG_ABS_SRCDIR
+\set ECHO none
+\set stream :abs_srcdir '/sql/stream.inc'
+\i :stream
+\set ECHO all
+CREATE SCHEMA partitions;
+SET search_path = partitions;
+CREATE TABLE root (id int, region text, secret text, PRIMARY KEY (id, region)) PARTITION BY LIST (region);
+CREATE TABLE eu PARTITION OF root FOR VALUES IN ('eu') PARTITION BY RANGE (id);
+CREATE TABLE eu_low PARTITION OF eu FOR VALUES FROM (0) TO (100);
+-- one with its columns in another order, and a dropped one
+CREATE TABLE us (secret text, gone int, region text NOT NULL, id int NOT NULL, PRIMARY KEY (id, region));
+ALTER TABLE us DROP gone;
+ALTER TABLE root ATTACH PARTITION us FOR VALUES IN ('us');
+SELECT 'slot' FROM pg_create_logical_replication_slot('partitions', 'cdc_envelope');
+INSERT INTO root VALUES (1, 'eu', 's1'), (2, 'us', 's2');
+-- over to another partition: a delete and an insert
+UPDATE root SET region = 'us' WHERE id = 1;
+DELETE FROM root WHERE id = 2;
+TRUNCATE us;
+TRUNCATE root;
+ALTER TABLE root ADD n int;
+INSERT INTO root VALUES (3, 'us', 's3', 3);
+SELECT pg_temp.peek('partitions', 'ddl', 'off');
+SELECT pg_temp.peek('partitions', 'ddl', 'off', 'partition', 'root', 'transactions', 'on');
+-- options that name the root mean its partitions too
+SELECT count(*) FROM (SELECT pg_temp.peek('partitions', 'include_tables', 'partitions.eu', 'ddl', 'off')) e;
+SELECT count(*) FROM (SELECT pg_temp.peek('partitions', 'exclude_tables', 'partitions.root', 'ddl', 'off')) e;
+SELECT count(*) FILTER (WHERE data ~ '"s[123]"'), count(*) FROM pg_logical_slot_peek_changes('partitions', NULL, NULL, 'mask', 'partitions.root.secret:redact');
+SELECT pg_temp.peek('partitions', 'mask', 'partitions.root.region:hash');
+SELECT pg_drop_replication_slot('partitions');
+SET client_min_messages = warning;
+DROP SCHEMA partitions CASCADE;

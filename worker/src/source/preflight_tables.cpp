@@ -94,7 +94,7 @@ std::vector<Finding> judge_tables(const std::vector<CapturedTable>& tables, cons
                             "correct source.tables and source.publications, unless the tables come later"});
         return findings;
     }
-    findings.push_back({Severity::ok, std::to_string(tables.size()) + " tables are captured", {}});
+    findings.push_back({Severity::ok, "captured tables: " + std::to_string(tables.size()), {}});
     if (mode == config::SnapshotMode::initial) judge_access(tables, role, findings);
     judge_identities(tables, findings);
     name_each(

@@ -4,28 +4,23 @@ use strict;
 use warnings;
 use CdcTest;
 use CdcTest::Load;
-use PostgreSQL::Test::Cluster;
 use Test::More;
 
-# The projection lives in a cluster of its own: it is the source that falls.
 my $node   = source_cluster();
-my $target = PostgreSQL::Test::Cluster->new('target');
-$target->init;
-$target->start;
-$target->safe_psql('postgres', 'CREATE DATABASE projection');
+my $target = projection_node($node);
 create_load($node);
 my $worker = CdcTest::Worker->new(
 	name  => 'survivor',
 	dsn   => dsn($node, 'shop'),
-	sinks => [ postgres_sink($target) ])->start;
+	sinks => [ postgres_sink($node) ])->start;
 ok(wait_slot_active($node, 'survivor'), 'streaming') or diag($worker->log);
 my $pid = $worker->pid;
 
 foreach my $how (qw(immediate immediate fast))
 {
 	my $load   = start_load($node, seconds => 30, clients => 2, rate => 400);
-	my $before = arrived($target, 'tx');
-	ok(wait_until(sub { arrived($target, 'tx') > $before + 200 }),
+	my $before = arrived($node, 'tx');
+	ok(wait_until(sub { arrived($node, 'tx') > $before + 200 }),
 		'events are coming in');
 	$node->stop($how);
 	finish_load($load, 1);
@@ -35,10 +30,10 @@ foreach my $how (qw(immediate immediate fast))
 ok(wait_caught_up($node, 'survivor'), 'the worker catches up') or diag($worker->log);
 ok($worker->running && $worker->pid == $pid, 'the worker is the one that was started');
 
-same_rows($node, $_, $target) foreach load_tables();
-is(one_value($target, 'projection',
+same_rows($node, $_) foreach load_tables();
+is(one_value($node, 'projection',
 		'SELECT count(*) FROM tx JOIN projection_ledger l ON l.commit_lsn::pg_lsn = tx._commit_lsn WHERE _seq >= 0'),
-	one_value($target, 'projection', 'SELECT count(*) FROM tx WHERE _seq >= 0'),
+	one_value($node, 'projection', 'SELECT count(*) FROM tx WHERE _seq >= 0'),
 	'each transaction has one row in the ledger');
 
 # The target's turn.
@@ -47,6 +42,6 @@ $node->safe_psql('shop', 'INSERT INTO tx (xid, client) VALUES (1, -1)');
 ok($worker->wait_log(qr/postgres.*(retry|again|reopen)/i), 'a target that is gone is said so') or diag($worker->log);
 $target->start;
 ok(wait_caught_up($node, 'survivor'), 'what was written meanwhile arrives') or diag($worker->log);
-same_rows($node, 'tx', $target);
+same_rows($node, 'tx');
 is($worker->stop, 0, 'a clean stop');
 done_testing();

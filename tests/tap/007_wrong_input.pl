@@ -88,18 +88,18 @@ run_wrong('wrong password', 1, [qr/password authentication failed for user "cdc"
 unlike(slurp_file(CdcTest::Worker->new(%good)->{logfile}), qr/hunter2/, 'wrong password: not in the log');
 
 # The projection.
-$node->safe_psql('projection', 'CREATE TABLE t (id int PRIMARY KEY, v text)');
+one_value($node, 'projection', 'CREATE TABLE t (id int PRIMARY KEY, v text)');
 run_wrong('a projection table without our columns', 1, [ qr/"?public"?\."?t"?/, qr/_source_id/ ]);
 is(one_value($node, 'shop', 'SELECT count(*) FROM pg_replication_slots'), 0, 'a projection table without our columns: no slot is left behind');
-$node->safe_psql('projection', 'DROP TABLE t; DROP TABLE IF EXISTS projection_position, projection_ledger');
+one_value($node, 'projection', 'DROP TABLE t; DROP TABLE IF EXISTS projection_position, projection_ledger');
 
 my $worker = CdcTest::Worker->new(%good)->start;
 ok(wait_slot_active($node, 'wrong'), 'with everything right it runs') or diag($worker->log);
 is($worker->stop, 0, 'a clean stop');
-$node->safe_psql('projection', 'ALTER TABLE t ALTER v TYPE int USING 0');
+one_value($node, 'projection', 'ALTER TABLE t ALTER v TYPE int USING 0');
 $node->safe_psql('shop', "INSERT INTO t VALUES (2, 'two')");
 run_wrong('a projection column of another type', 1, [ qr/"?public"?\."?t"?/, qr/\bv\b/ ]);
-$node->safe_psql('projection', "ALTER TABLE t ALTER v TYPE text; UPDATE t SET v = 'one'");
+one_value($node, 'projection', "ALTER TABLE t ALTER v TYPE text; UPDATE t SET v = 'one'");
 $worker->start;
 ok(wait_caught_up($node, 'wrong'), 'mended, it goes on where it was') or diag($worker->log);
 same_rows($node, 't');

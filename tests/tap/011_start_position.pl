@@ -30,7 +30,7 @@ sub refuses
 	return;
 }
 
-sub set_position { return $node->safe_psql('projection', "UPDATE projection_position SET $_[0]") }
+sub set_position { return one_value($node, 'projection', "UPDATE projection_position SET $_[0]") }
 
 set_position("end_lsn = '$stored'::pg_lsn + 1000000000");
 refuses('a position beyond the server\'s WAL', qr/(ahead|beyond|behind).*\n?.*/i);
@@ -51,7 +51,7 @@ ok(wait_caught_up($node, 'start'), 'and goes on');
 same_rows($node, 't');
 is($worker->stop, 0, 'a clean stop');
 $node->safe_psql('shop', 'DELETE FROM t WHERE id = 3');
-$node->safe_psql('projection', 'DELETE FROM t WHERE id = 3');
+one_value($node, 'projection', 'DELETE FROM t WHERE id = 3');
 
 # The slot is gone, or made anew: changes are missing, and no new snapshot is taken unasked.
 $node->safe_psql('shop', "SELECT pg_drop_replication_slot('start')");

@@ -12,14 +12,16 @@ use Test::More;
 use CdcTest::Worker;
 
 our @EXPORT = qw(source_cluster dsn kafka_sink postgres_sink wait_caught_up wait_until same_rows one_value
-  arrived wait_slot_active);
+  arrived wait_slot_active projection_node);
 
-# The database that is captured, and the one that its projection is kept in.
+# The database that is captured, and the one that its projection is kept in: in another cluster, so that what the
+# projection writes is not in the source's WAL.
 our $source     = 'shop';
 our $projection = 'projection';
+my %projection_node;
 
-# A running cluster with the database shop (extension created) and the database projection. $extension => 0 leaves the
-# extension out; further pairs are configuration settings.
+# A running cluster with the database shop (extension created). $extension => 0 leaves the extension out; further pairs
+# are configuration settings.
 sub source_cluster
 {
 	my (%settings) = @_;
@@ -37,9 +39,29 @@ sub source_cluster
 		"output_plugin_libraries = 'pgoutput, test_decoding, cdc_envelope'\n")
 	  if server_checks_plugins();
 	$node->start;
-	$node->safe_psql('postgres', "CREATE DATABASE $_") foreach ($source, $projection);
+	$node->safe_psql('postgres', "CREATE DATABASE $source");
 	$node->safe_psql($source, 'CREATE EXTENSION cdc_envelope') if $extension;
 	return $node;
+}
+
+# The cluster with the projection of a source, made when it is first asked for.
+sub projection_node
+{
+	my ($node) = @_;
+	my $target = $projection_node{ $node->name };
+	return $target if $target;
+	$target = $projection_node{ $node->name } = PostgreSQL::Test::Cluster->new($node->name . '_projection');
+	$target->init;
+	$target->start;
+	$target->safe_psql('postgres', "CREATE DATABASE $projection");
+	return $target;
+}
+
+# The cluster that a database is in.
+sub node_of
+{
+	my ($node, $database) = @_;
+	return $database eq $projection ? projection_node($node) : $node;
 }
 
 # Since the minors of August 2026 a server refuses output plugins that output_plugin_libraries does not name; an older
@@ -53,8 +75,8 @@ sub server_checks_plugins
 sub dsn
 {
 	my ($node, $database) = @_;
-	return sprintf("host=%s port=%s user=%s dbname=%s",
-		$node->host, $node->port, one_value($node, 'postgres', 'SELECT current_user'), $database);
+	my $server = node_of($node, $database);
+	return sprintf("host=%s port=%s user=%s dbname=%s", $server->host, $server->port, scalar getpwuid($<), $database);
 }
 
 # Sinks as they stand in the configuration file.
@@ -66,10 +88,11 @@ sub postgres_sink
 	return { postgres => { dsn => dsn($node, $projection), %more } };
 }
 
+# What a query, or several commands, give in a database of the source or the projection.
 sub one_value
 {
 	my ($node, $database, $query) = @_;
-	return $node->safe_psql($database, $query);
+	return node_of($node, $database)->safe_psql($database, $query);
 }
 
 # Polls until $check->() is true; false after $seconds.
@@ -104,19 +127,18 @@ sub wait_caught_up
 		  . " AND confirmed_flush_lsn >= '$end'");
 }
 
-# One passed or failed test: the table's live rows in the projection are the source's, value by value. The projection is
-# in $target where it is not in the source's own cluster.
+# One passed or failed test: the table's live rows in the projection are the source's, value by value.
 sub same_rows
 {
-	my ($node, $table, $target) = @_;
+	my ($node, $table) = @_;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	my $columns = one_value($node, $source,
 		"SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute"
 		  . " WHERE attrelid = '$table'::regclass AND attnum > 0 AND NOT attisdropped");
 	my ($here, $there) = map {
-		my ($server, $database, $where) = @$_;
-		$server->safe_psql($database, "SELECT $columns FROM $table $where ORDER BY ROW($columns)::text COLLATE \"C\"");
-	} ([ $node, $source, '' ], [ $target // $node, $projection, 'WHERE NOT _deleted' ]);
+		my ($database, $where) = @$_;
+		one_value($node, $database, "SELECT $columns FROM $table $where ORDER BY ROW($columns)::text COLLATE \"C\"");
+	} ([ $source, '' ], [ $projection, 'WHERE NOT _deleted' ]);
 	my $rows = ($here =~ tr/\n//) + (length $here ? 1 : 0);
 	return pass("projection of $table equals the source ($rows rows)") if $here eq $there;
 	my @here  = split /\n/, $here;
@@ -135,7 +157,7 @@ sub same_rows
 sub arrived
 {
 	my ($node, $table) = @_;
-	my ($code, $rows) = $node->psql($projection, "SELECT count(*) FROM $table");
+	my ($code, $rows) = projection_node($node)->psql($projection, "SELECT count(*) FROM $table");
 	return $code == 0 ? $rows : 0;
 }
 

@@ -56,19 +56,13 @@ void append_key(StringInfo out, Relation relation) {
     }
 }
 
-}  // namespace
-
-bool is_live_column(const FormData_pg_attribute& column) {
-    return !column.attisdropped && !is_virtual_column(column);
-}
-
-List* table_key_columns(Relation relation) {
-    const Oid index_oid = relation->rd_rel->relreplident == REPLICA_IDENTITY_INDEX
-                              ? RelationGetReplicaIndex(relation)
-                              : primary_key_index(relation);
-    if (!OidIsValid(index_oid)) return NIL;
+// The columns an index is on, in its order. It is read without a lock, as decoding reads its tables: a
+// TRUNCATE keeps the index locked until a synchronous standby has its commit, and that standby may be our
+// client.
+List* index_columns(Oid index_oid) {
+    Relation index = OidIsValid(index_oid) ? RelationIdGetRelation(index_oid) : nullptr;
+    if (index == nullptr) return NIL;
     List* columns = NIL;
-    Relation index = index_open(index_oid, AccessShareLock);
     for (int i = 0; i < index->rd_index->indnkeyatts; ++i) {
         const AttrNumber column = index->rd_index->indkey.values[i];
         if (column <= 0) {  // an expression or a system column: no key that an image can show
@@ -77,8 +71,24 @@ List* table_key_columns(Relation relation) {
         }
         columns = lappend_int(columns, column);
     }
-    index_close(index, AccessShareLock);
+    RelationClose(index);
     return columns;
+}
+
+}  // namespace
+
+bool is_live_column(const FormData_pg_attribute& column) {
+    return !column.attisdropped && !is_virtual_column(column);
+}
+
+List* table_key_columns(Relation relation) {
+    return index_columns(relation->rd_rel->relreplident == REPLICA_IDENTITY_INDEX
+                             ? RelationGetReplicaIndex(relation)
+                             : primary_key_index(relation));
+}
+
+List* table_identity_columns(Relation relation) {
+    return index_columns(RelationGetReplicaIndex(relation));
 }
 
 TableDefinition table_definition(Relation relation) {

@@ -24,6 +24,10 @@ TableDefinition table_definition(Relation relation);
 // key; NIL where there is none.
 List* table_key_columns(Relation relation);
 
+// Column numbers of the replica identity's index, whose values an old image has; NIL where there is none, and
+// under REPLICA IDENTITY FULL.
+List* table_identity_columns(Relation relation);
+
 // A column that has a value in the WAL.
 bool is_live_column(const FormData_pg_attribute& column);
 

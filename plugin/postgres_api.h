@@ -39,6 +39,7 @@ extern "C" {
 #include "replication/origin.h"
 #include "replication/output_plugin.h"
 #include "replication/reorderbuffer.h"
+#include "storage/lmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/cash.h"
@@ -81,11 +82,6 @@ inline Oid primary_key_index(Relation relation) {
 #else
     return RelationGetPrimaryKeyIndex(relation);
 #endif
-}
-
-// Members are attnum - FirstLowInvalidHeapAttributeNumber.
-inline Bitmapset* identity_columns(Relation relation) {
-    return RelationGetIndexAttrBitmap(relation, INDEX_ATTR_BITMAP_IDENTITY_KEY);
 }
 
 // An on-disk TOAST pointer in a decoded tuple: the value was not changed, so it is not in the WAL, and

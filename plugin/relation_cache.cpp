@@ -79,7 +79,7 @@ List* names_of(Relation relation) {
 void build_columns(Session* session, RelationEntry* entry, Relation relation, const List* names,
                    const Published& published) {
     TupleDesc descriptor = entry->descriptor;
-    Bitmapset* const identity = identity_columns(relation);
+    const List* const identity = table_identity_columns(relation);
     entry->columns = static_cast<Column*>(palloc0(sizeof(Column) * Max(descriptor->natts, 1)));
     for (int i = 0; i < descriptor->natts; ++i) {
         const FormData_pg_attribute& attribute = *TupleDescAttr(descriptor, i);
@@ -93,8 +93,7 @@ void build_columns(Session* session, RelationEntry* entry, Relation relation, co
         column.encoder = value_encoder_create(attribute.atttypid, attribute.atttypmod, session->value_options,
                                               entry->context);
         column.mask = options_mask(*session->options, names, column.name);
-        column.in_identity = entry->old_image_is_whole ||
-                             bms_is_member(attribute.attnum - FirstLowInvalidHeapAttributeNumber, identity);
+        column.in_identity = entry->old_image_is_whole || list_member_int(identity, attribute.attnum);
         entry->uses_output_functions =
             entry->uses_output_functions || value_encoder_uses_output_function(column.encoder);
     }

@@ -47,15 +47,18 @@ Oid history_relation(Session* session) {
 int32 schema_version(Session* session, const char* schema, const char* table, const char* fingerprint) {
     const Oid history_oid = history_relation(session);
     if (!OidIsValid(history_oid)) return 0;
-    Relation history = table_open(history_oid, AccessShareLock);
+    // In decoding without a lock, as decoding reads every table; a query has to keep DROP EXTENSION away.
+    if (session->decoding == nullptr) LockRelationOid(history_oid, AccessShareLock);
+    Relation history = RelationIdGetRelation(history_oid);
+    if (history == nullptr) return 0;
     int32 version = 0;
     const Oid key_oid = RelationIsUsedAsCatalogTable(history) ? primary_key_index(history) : InvalidOid;
-    if (OidIsValid(key_oid)) {
-        Relation key = index_open(key_oid, AccessShareLock);
+    Relation key = OidIsValid(key_oid) ? RelationIdGetRelation(key_oid) : nullptr;
+    if (key != nullptr) {
         version = latest_version(history, key, schema, table, fingerprint);
-        index_close(key, AccessShareLock);
+        RelationClose(key);
     }
-    table_close(history, AccessShareLock);
+    RelationClose(history);
     return version;
 }
 

@@ -25,11 +25,13 @@ Status append_members(std::string& out, const ProjectionTable& table, std::strin
         out += ',';
         append_json_string(out, name);
         out += ':';
-        const bool document = column != table.columns.end() && column->json_text;
-        if (!document || (raw == "null" && !listed(options, name))) {
-            out += raw;
-        } else {
+        // What is listed is a document wherever it is put: a domain over json is text in a target without it.
+        const bool json_null = raw == "null" && listed(options, name);
+        const bool document = column != table.columns.end() && column->json_text && raw != "null";
+        if (json_null || document) {
             append_json_string(out, raw);
+        } else {
+            out += raw;
         }
     }
     return {};
@@ -64,7 +66,9 @@ Status append_row(std::string& out, const ProjectionTable& table, const Event& e
     out += options.source_id.empty() ? event.source_id : options.source_id;
     out += R"(","_seq":)";
     out += event.seq < 0 ? "null" : std::to_string(event.seq);
-    if (!options.json_as_string && std::ranges::any_of(table.columns, &ProjectionColumn::json_text)) {
+    const bool has_nulls = options.json_null != nullptr && !options.json_null->empty();
+    const bool has_documents = std::ranges::any_of(table.columns, &ProjectionColumn::json_text);
+    if (!options.json_as_string && (has_documents || has_nulls)) {
         CDC_RETURN_IF_ERROR(append_members(out, table, image, options));
         out += '}';
     } else if (image.size() == 2) {

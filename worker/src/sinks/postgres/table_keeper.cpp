@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "envelope/event_reader.h"
+#include "sinks/postgres/key_follower.h"
 #include "sinks/postgres/statements.h"
 #include "sinks/postgres/table_check.h"
 
@@ -58,15 +59,29 @@ Result<std::vector<std::string>> unexplained(const ProjectionTable& table, const
 }  // namespace
 
 Status TableKeeper::open() {
-    Result<pq::Rows> rows =
-        session_.run("finding out which database the target is",
-                     "SELECT system_identifier::text, current_database() FROM pg_control_system()");
-    if (!rows.ok()) return rows.status();
-    target_is_source_ =
-        rows->text(0, 0) == context_.source.system_identifier && rows->text(0, 1) == context_.source.database;
+    Result<bool> same = target_is_source();
+    if (!same.ok()) return same.status();
+    target_is_source_ = *same;
     for (const char* name : {"projection_ledger", "projection_position", "projection_table"})
         CDC_RETURN_IF_ERROR(refuse_captured({settings_.ledger_schema, name}, "the sink's own table"));
     return {};
+}
+
+Result<bool> TableKeeper::target_is_source() {
+    const std::string where = "finding out which database the target is";
+    Result<pq::Rows> rows =
+        session_.run(where, "SELECT system_identifier::text, current_database() FROM pg_control_system()");
+    if (rows.ok()) {
+        return rows->text(0, 0) == context_.source.system_identifier &&
+               rows->text(0, 1) == context_.source.database;
+    }
+    if (rows.status().code() != StatusCode::fatal) return rows.status();
+    // Some hosts keep the identifier from plain roles. The source's database is the one that has the slot.
+    rows = session_.run(
+        where, "SELECT FROM pg_replication_slots WHERE slot_name = $1 AND database = current_database()",
+        {context_.slot});
+    if (!rows.ok()) return rows.status();
+    return rows->count() > 0;
 }
 
 Status TableKeeper::refuse_captured(const TargetName& target, const std::string& what) const {
@@ -166,6 +181,14 @@ Status TableKeeper::make_ready(const Names& names, const Event& event, const Tab
                                  settings_.ledger_schema +
                                  ".projection_position and drop the slot to take a new "
                                  "snapshot");
+    }
+    // Only a recorded definition says for sure what the key is, and only a table of ours is changed for it.
+    if (target->exists && *registered && event.schema_version > 0) {
+        Result<std::string> quoted = quoted_name(names.target);
+        if (!quoted.ok()) return quoted.status();
+        CDC_RETURN_IF_ERROR(follow_key(session_, names.target, *quoted, definition.key));
+        target = read_target_table(session_, names.target);
+        if (!target.ok()) return target.status();
     }
     if (!target->exists) {
         CDC_RETURN_IF_ERROR(create(names, definition, key, types));

@@ -61,6 +61,7 @@ class TableKeeper {
 
         std::string source() const { return schema + "." + table; }
     };
+    Result<bool> target_is_source();
     Result<Names> names_of(const Event& event) const;
     Result<std::string> quoted_name(const TargetName& name) const;
     Status refuse_captured(const TargetName& target, const std::string& what) const;

@@ -70,6 +70,13 @@ TEST_F(RowJson, AJsonNullIsTheDocumentNull) {
     EXPECT_THAT(row(R"({"d\"c":null})"), HasSubstr(R"("d\"c":null)"));
 }
 
+TEST_F(RowJson, AJsonNullIsTheDocumentNullInATextColumnToo) {
+    table_.columns[1] = {"d", "\"d\"", "text", false};
+    const std::vector<std::string> nulls = {"after.d"};
+    options_.json_null = &nulls;
+    EXPECT_THAT(row(R"({"id":null,"d":null})"), HasSubstr(R"("id":null,"d":"null"})"));
+}
+
 TEST_F(RowJson, TextsOfDocumentsStayAsTheyAre) {
     options_.json_as_string = true;
     EXPECT_THAT(row(R"({"d\"c":"{}"})"), HasSubstr(R"("d\"c":"{}")"));

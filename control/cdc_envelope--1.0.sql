@@ -171,7 +171,7 @@ DECLARE
 BEGIN
     SELECT string_agg(slot_name, ', ' ORDER BY slot_name) INTO slots
       FROM pg_replication_slots WHERE database = current_database();
-    IF slots IS NOT NULL AND current_query() ~* 'cdc_envelope' THEN
+    IF slots IS NOT NULL AND current_query() ~* '\mcdc_envelope\M' THEN
         RAISE EXCEPTION 'cannot drop extension cdc_envelope while this database has replication slots'
             USING ERRCODE = 'object_in_use', DETAIL = format('Slots: %s.', slots),
                   HINT = 'A slot that has not read all of the schema history could never go on. Drop the slots first.';

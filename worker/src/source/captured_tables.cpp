@@ -1,6 +1,7 @@
 #include "source/captured_tables.h"
 
 #include <charconv>
+#include <map>
 
 #include "source/table_filter.h"
 
@@ -57,6 +58,25 @@ std::string published_sql(const std::string& publications) {
            "pg_partition_ancestors(c.oid))))";
 }
 
+using NamesByOid = std::map<std::uint32_t, std::vector<TableName>>;
+
+// The names of the tables that each partition is a partition of.
+Result<NamesByOid> ancestors_of_partitions(pq::Connection& sql) {
+    auto rows = sql.query(
+        "SELECT c.oid, n.nspname, a.relname FROM pg_class c, pg_partition_ancestors(c.oid) p JOIN pg_class a "
+        "ON "
+        "a.oid = p.relid JOIN pg_namespace n ON n.oid = a.relnamespace WHERE c.relispartition AND c.relkind "
+        "= "
+        "'r' AND p.relid <> c.oid");
+    if (!rows.ok()) return rows.status().in("listing the partitions");
+    NamesByOid names;
+    for (int row = 0; row < rows->count(); ++row) {
+        names[number<std::uint32_t>(rows->text(row, 0))].push_back(
+            {std::string(rows->text(row, 1)), std::string(rows->text(row, 2))});
+    }
+    return names;
+}
+
 CapturedTable read_table(const pq::Rows& rows, int row) {
     CapturedTable table;
     table.oid = number<std::uint32_t>(rows.text(row, 0));
@@ -83,10 +103,17 @@ Result<std::vector<CapturedTable>> captured_tables(pq::Connection& sql, const co
     }
     auto rows = sql.query(query + " ORDER BY 2, 3");
     if (!rows.ok()) return rows.status().in("listing the tables");
+    const auto ancestors = ancestors_of_partitions(sql);
+    CDC_RETURN_IF_ERROR(ancestors.status());
     const TableFilter filter(source);
     std::vector<CapturedTable> tables;
     for (int row = 0; row < rows->count(); ++row) {
-        if (filter.captures(rows->text(row, 1), rows->text(row, 2))) tables.push_back(read_table(*rows, row));
+        CapturedTable table = read_table(*rows, row);
+        std::vector<TableName> names = {{table.schema, table.table}};
+        if (const auto found = ancestors->find(table.oid); found != ancestors->end()) {
+            names.insert(names.end(), found->second.begin(), found->second.end());
+        }
+        if (filter.captures(names)) tables.push_back(std::move(table));
     }
     return tables;
 }

@@ -1,6 +1,7 @@
 #include "source/table_filter.h"
 
 #include <algorithm>
+#include <string_view>
 
 namespace cdc::source {
 namespace {
@@ -61,17 +62,22 @@ std::vector<TableFilter::Pattern> TableFilter::parse(const std::vector<std::stri
     return patterns;
 }
 
-bool TableFilter::any_matches(const std::vector<Pattern>& patterns, std::string_view schema,
-                              std::string_view table) {
+bool TableFilter::any_matches(const std::vector<Pattern>& patterns, const std::vector<TableName>& names) {
     return std::ranges::any_of(patterns, [&](const Pattern& pattern) {
-        return matches(pattern.schema, schema) && matches(pattern.table, table);
+        return std::ranges::any_of(names, [&](const TableName& name) {
+            return matches(pattern.schema, name.schema) && matches(pattern.table, name.table);
+        });
     });
 }
 
-bool TableFilter::captures(std::string_view schema, std::string_view table) const {
+bool TableFilter::captures(const std::vector<TableName>& names) const {
+    const std::string& schema = names.front().schema;
     if (schema.starts_with("pg_") || schema == "information_schema" || schema == "cdc_envelope") return false;
-    return (include_.empty() || any_matches(include_, schema, table)) &&
-           !any_matches(exclude_, schema, table);
+    return (include_.empty() || any_matches(include_, names)) && !any_matches(exclude_, names);
+}
+
+bool TableFilter::captures(const std::string& schema, const std::string& table) const {
+    return captures(std::vector<TableName>{{schema, table}});
 }
 
 }  // namespace cdc::source

@@ -5,12 +5,15 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "config/config.h"
 
 namespace cdc::source {
+
+struct TableName {
+    std::string schema, table;  // unquoted
+};
 
 class TableFilter {
   public:
@@ -18,7 +21,10 @@ class TableFilter {
 
     // Whether the patterns let schema.table (unquoted) through. The catalogues and the extension's own schema
     // never pass.
-    bool captures(std::string_view schema, std::string_view table) const;
+    bool captures(const std::string& schema, const std::string& table) const;
+    // The same for a partition: names are its own first, then those of the tables that it is a partition of;
+    // a pattern that matches any of them means it too.
+    bool captures(const std::vector<TableName>& names) const;
 
   private:
     struct Pattern {
@@ -26,8 +32,7 @@ class TableFilter {
     };
     // Reads "schema.table": a dot inside double quotes is part of a name, "" inside them is a quote.
     static std::vector<Pattern> parse(const std::vector<std::string>& texts);
-    static bool any_matches(const std::vector<Pattern>& patterns, std::string_view schema,
-                            std::string_view table);
+    static bool any_matches(const std::vector<Pattern>& patterns, const std::vector<TableName>& names);
 
     std::vector<Pattern> include_;
     std::vector<Pattern> exclude_;

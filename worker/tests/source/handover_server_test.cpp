@@ -37,12 +37,15 @@ class HandoverOnServer : public SourceTest {
             add_lines(snapshot_, (*chunk)->bytes);
         }
         run(changes);
-        ASSERT_TRUE(created->make_permanent().ok());
+        const Status permanent = created->make_permanent();
+        ASSERT_TRUE(permanent.ok()) << permanent.to_string();
         run("SELECT pg_logical_emit_message(true, 'end', 'of the changes')");
         ReplicationStream stream = open_stream();
         const Status started = stream.start(slot, created->consistent_point(), stream_options(source_));
         ASSERT_TRUE(started.ok()) << started.to_string();
         add_lines(stream_, read_until(stream, "of the changes"));
+        EXPECT_TRUE(stream.finish().ok());
+        run("SELECT pg_drop_replication_slot('" + slot + "')");  // a server has few
     }
     static void add_lines(std::vector<std::string>& lines, const std::string& text) {
         std::istringstream in(text);
@@ -121,6 +124,8 @@ TEST_F(HandoverOnServer, the_snapshot_reads_the_tables_that_the_stream_sends) {
         {{"*.a"}, {}, {}, "leaf", 2},
         {{"sales.\"b.a\"", "\"my.schema\".*"}, {}, {}, "leaf", 2},
         {{"*.*"}, {"*.a*", "\"my.schema\".\"A,\"\"c\""}, {}, "root", 2},
+        {{"sales.part"}, {}, {}, "leaf", 1},
+        {{"public.*"}, {"sales.part"}, {}, "leaf", 2},
         {{}, {}, {"pub.1"}, "leaf", 2},
         {{}, {}, {"plain"}, "leaf", 2},
         {{}, {"public.*"}, {"plain", "everything"}, "leaf", 3},

@@ -44,6 +44,14 @@ TEST(TableFilter, schema_and_table_are_matched_apart) {
     EXPECT_TRUE(filter({"*.*"}).captures("s", "b.a"));
 }
 
+TEST(TableFilter, a_partition_is_known_by_its_own_name_and_its_ancestors) {
+    const std::vector<TableName> partition = {{"public", "part_1"}, {"sales", "part"}, {"sales", "root"}};
+    EXPECT_TRUE(filter({"sales.root"}).captures(partition));
+    EXPECT_TRUE(filter({"public.part_1"}).captures(partition));
+    EXPECT_FALSE(filter({"sales.part_1"}).captures(partition));
+    EXPECT_FALSE(filter({"public.*"}, {"sales.part"}).captures(partition));
+}
+
 TEST(TableFilter, quotes_keep_dots_commas_and_quotes_in_a_name) {
     EXPECT_TRUE(filter({"\"my.schema\".\"a,b\""}).captures("my.schema", "a,b"));
     EXPECT_TRUE(filter({"public.\"odd \"\"one\"\"\""}).captures("public", "odd \"one\""));

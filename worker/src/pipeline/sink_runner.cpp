@@ -144,8 +144,7 @@ void SinkRunner::drop_queue() {
         dropped.swap(queue_);
     }
     for (Item& item : dropped) {
-        if (item.work)
-            item.done.set_value(failure().value_or(Status::retry("it is stopping")));
+        if (item.work) item.done.set_value(failure().value_or(Status::retry("it is stopping")));
     }
 }
 

@@ -23,8 +23,8 @@ TEST(Lsn, ReadsWhatItPrints) {
 }
 
 TEST(Lsn, RefusesWhatIsNone) {
-    for (const char* text :
-         {"", "/", "0", "0/", "/0", "0/0/0", "0/123456789", "g/0", "0/-1", " 0/0", "0/0 ", "0x1/0", "+1/0"}) {
+    for (const char* text : {"", "/", "0", "0/", "/0", "0/0/0", "0/123456789", "g/0", "0/-1", " 0/0", "0/0 ",
+                             "0x1/0", "0/000000001", "+1/0"}) {
         EXPECT_EQ(Lsn::parse(text), std::nullopt) << '"' << text << '"';
     }
 }

@@ -101,6 +101,21 @@ TEST(YamlTree, BoundsWhatAliasesGrowTo) {
     EXPECT_THAT(refused("a: &a [*a]").message, HasSubstr("inside of what it stands for"));
 }
 
+std::string list_of(std::size_t items) {
+    std::string text = "[1";
+    for (std::size_t i = 1; i < items; ++i)
+        text += ",1";
+    return text + "]";
+}
+
+TEST(YamlTree, CountsEveryValueOnceAndAliasesInFull) {
+    EXPECT_THAT(parsed(list_of(max_nodes - 1)).items, SizeIs(max_nodes - 1));
+    EXPECT_THAT(refused(list_of(max_nodes)).message, HasSubstr("more than 100000 values"));
+    const std::string two = "a: &a " + list_of(40'000) + "\nb: *a\n";
+    EXPECT_THAT(parsed(two).entries, SizeIs(2));
+    EXPECT_THAT(refused(two + "c: *a\n").message, HasSubstr("more than 100000 values"));
+}
+
 TEST(YamlTree, BoundsDepthAndSize) {
     EXPECT_THAT(refused(std::string(40, '[')).message, HasSubstr("nested more than 32 deep"));
     EXPECT_THAT(refused(std::string(100'000, '[')).message, Not(IsEmpty()));

@@ -1,17 +1,21 @@
 #include "batch.h"
 
+#include "encode_routine.h"
 #include "json_writer.h"
 
 namespace cdc {
+
+static_assert(kMaxBatchBytes + kLongestText + kSmallText <= static_cast<int64>(MaxAllocSize));
 
 void line_begin(Session* session) {
     session->out = session->decoding->out;
     if (session->batch_open) {
         append_raw(session->out, "\n");
-        return;
+    } else {
+        OutputPluginPrepareWrite(session->decoding, true);
+        session->batch_open = true;
     }
-    OutputPluginPrepareWrite(session->decoding, true);
-    session->batch_open = true;
+    session->out->cursor = session->out->len;  // the room of a line is counted from here (json_writer.h)
 }
 
 void line_end(Session* session) {

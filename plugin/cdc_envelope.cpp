@@ -4,9 +4,11 @@
 
 #include "batch.h"
 #include "envelope.h"
+#include "publications.h"
 #include "relation_cache.h"
 #include "schema_version.h"
 #include "settings.h"
+#include "text_encoding.h"
 
 extern "C" {
 PG_MODULE_MAGIC;
@@ -148,6 +150,19 @@ void in_row_context(LogicalDecodingContext* decoding, const Body& body) {
     MemoryContextReset(session->row_context);
 }
 
+// Runs a body inside a transaction, for catalogue accesses where the walsender has none; one that is open
+// already is used. Memory stays with the context that is current.
+template <typename Body>
+void in_transaction(const Body& body) {
+    if (IsTransactionState()) return body();
+    MemoryContext context = CurrentMemoryContext;
+    StartTransactionCommand();
+    MemoryContextSwitchTo(context);
+    body();
+    CommitTransactionCommand();
+    MemoryContextSwitchTo(context);
+}
+
 void startup(LogicalDecodingContext* decoding, OutputPluginOptions* plugin_options, bool is_init) {
     plugin_options->output_type = OUTPUT_PLUGIN_TEXTUAL_OUTPUT;
     plugin_options->receive_rewrites = false;
@@ -155,17 +170,18 @@ void startup(LogicalDecodingContext* decoding, OutputPluginOptions* plugin_optio
     if (is_init) return;  // CREATE_REPLICATION_SLOT gives no options
     MemoryContext caller = MemoryContextSwitchTo(decoding->context);
     // A walsender calls this outside a transaction, where the catalogues can't be read.
-    const bool own_transaction = !IsTransactionState();
-    if (own_transaction) {
-        StartTransactionCommand();
-        MemoryContextSwitchTo(decoding->context);
-    }
-    Options* const options = parse_options(decoding->output_plugin_options);
-    Session* const session = session_create(decoding->context, options, NameStr(decoding->slot->data.name));
-    session->decoding = decoding;
-    relation_cache_create(session);
-    decoding->output_plugin_private = session;
-    if (own_transaction) CommitTransactionCommand();
+    in_transaction([decoding] {
+        Options* const options = parse_options(decoding->output_plugin_options);
+        publications_check(*options);
+        Session* const session =
+            session_create(decoding->context, options, NameStr(decoding->slot->data.name));
+        session->decoding = decoding;
+        relation_cache_create(session);
+        decoding->output_plugin_private = session;
+    });
+    // What has been read is of today; decoding starts in the past. (The SQL functions do the same,
+    // logicalfuncs.c.)
+    InvalidateSystemCaches();
     MemoryContextSwitchTo(caller);
 }
 
@@ -212,7 +228,14 @@ void message(LogicalDecodingContext* decoding, ReorderBufferTXN*, XLogRecPtr lsn
             batch_flush(session);
         }
         line_begin(session);
-        append_message_event(*session, transactional, lsn, prefix, size, content);
+        const auto append = [=] {
+            append_message_event(*session, transactional, lsn, prefix, size, content);
+        };
+        // A non-transactional message comes outside a transaction; only conversion asks the catalogues.
+        if (database_is_utf8())
+            append();
+        else
+            in_transaction(append);
         if (transactional) count_event(session, nullptr);
         line_end(session);
         if (!transactional) batch_flush(session);

@@ -3,6 +3,7 @@
 
 #include "definition.h"
 #include "envelope.h"
+#include "publications.h"
 #include "relation_cache.h"
 #include "settings.h"
 
@@ -82,7 +83,9 @@ CallSite* make_call_site(FunctionCallInfo fcinfo, ArrayType* options) {
     auto* site = static_cast<CallSite*>(palloc0(sizeof(CallSite)));
     site->context = context;
     site->options = DatumGetArrayTypePCopy(PointerGetDatum(options));
-    site->session = session_create(context, parse_options(options), nullptr);
+    Options* const parsed = parse_options(options);
+    publications_check(*parsed);
+    site->session = session_create(context, parsed, nullptr);
     Relation relation = relation_open(relid, AccessShareLock);
     site->row_identity = identity_of(relation->rd_rel->reltype);
     site->entry = relation_entry_alone(site->session, relation);

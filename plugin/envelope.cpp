@@ -195,30 +195,50 @@ void append_schema_event(const Session& session, TupleDesc descriptor, HeapTuple
 
 namespace {
 
-// Text in the database's encoding (SQL_ASCII: UTF-8) as text, anything else in hex. Content longer than
-// max_value_bytes is said to be so: one message must never stop the slot.
-void append_message_content(const Session& session, StringInfo out, const char* content, Size size) {
+// A prefix longer than this (bytes) is left out, as it stands in the event twice, escaped. Prefixes name what
+// a message is about; but any role can send one of up to 1 GB, and no message may stop the slot.
+constexpr size_t kLongestPrefix = 1024;
+
+// Text in the database's encoding (SQL_ASCII: UTF-8) as text, anything else in hex. False, with null in its
+// place, where that would be longer than max_value_bytes.
+bool append_message_content(const Session& session, StringInfo out, const char* content, Size size) {
     const int length = static_cast<int>(size);
     const int encoding = GetDatabaseEncoding() == PG_SQL_ASCII ? PG_UTF8 : GetDatabaseEncoding();
     const bool is_text = pg_encoding_verifymbstr(encoding, content, length) == length &&
                          memchr(content, '\0', size) == nullptr;
-    const int limit =
-        static_cast<int>(Min(int64{kLongestText}, int64{out->len} + session.options->values.max_value_bytes));
+    const int limit = value_length_limit(session.value_options, out);
     const int start = out->len;
     constexpr size_t hex_frame = 5;  // "\\x…"
-    bool fits = true;
     if (is_text) {
-        fits = json_append_string_within(out, content, size, limit);
+        if (json_append_string_within(out, content, size, limit)) return true;
     } else if (has_room(out, hex_frame + 2 * size, limit)) {
         append_raw(out, "\"\\\\x");
         append_hex(out, content, size);
         append_raw(out, "\",\"encoding\":\"hex\"");
-    } else {
-        fits = false;
+        return true;
     }
-    if (fits) return;
     truncate_text(out, start);
-    append_raw(out, "null,\"oversize\":true");
+    append_raw(out, "null");
+    return false;
+}
+
+void append_message(const Session& session, StringInfo out, bool transactional, const char* prefix, Size size,
+                    const char* content) {
+    const bool has_prefix = strlen(prefix) <= kLongestPrefix;
+    append_raw(out, ",\"message\":{\"prefix\":");
+    if (has_prefix)
+        json_append_string(out, prefix);
+    else
+        append_raw(out, "null");
+    append_raw(out, transactional ? ",\"transactional\":true,\"content\":"
+                                  : ",\"transactional\":false,\"content\":");
+    const bool has_content = append_message_content(session, out, content, size);
+    if (!has_prefix || !has_content) {
+        append_raw(out, has_content  ? ",\"oversize\":[\"prefix\"]"
+                        : has_prefix ? ",\"oversize\":[\"content\"]"
+                                     : ",\"oversize\":[\"prefix\",\"content\"]");
+    }
+    append_char(out, '}');
 }
 
 }  // namespace
@@ -229,7 +249,7 @@ void append_message_event(const Session& session, bool transactional, XLogRecPtr
     append_raw(out, "{\"source_id\":\"");
     append_raw(out, session.database_prefix);
     append_raw(out, "/MESSAGE/");
-    append_percent_encoded(out, prefix, strlen(prefix));
+    if (strlen(prefix) <= kLongestPrefix) append_percent_encoded(out, prefix, strlen(prefix));
     append_raw(out, "\",\"schema_version\":0,\"op_type\":\"m\"");
     if (transactional) {
         append_stamp(session, out);
@@ -238,14 +258,8 @@ void append_message_event(const Session& session, bool transactional, XLogRecPtr
         append_lsn(out, lsn);
         append_raw(out, ",\"xid\":null,\"seq\":null");
     }
-    append_raw(out,
-               ",\"schema\":null,\"table\":null,\"key\":null,\"before\":null,\"after\":null,\"message\":{"
-               "\"prefix\":");
-    json_append_string(out, prefix);
-    append_raw(out, transactional ? ",\"transactional\":true,\"content\":"
-                                  : ",\"transactional\":false,\"content\":");
-    append_message_content(session, out, content, size);
-    append_char(out, '}');
+    append_raw(out, ",\"schema\":null,\"table\":null,\"key\":null,\"before\":null,\"after\":null");
+    append_message(session, out, transactional, prefix, size, content);
     append_raw(out, session.evidence);
 }
 

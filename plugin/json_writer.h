@@ -23,9 +23,11 @@
 
 namespace cdc {
 
-// A StringInfo's length that no writer passes: 1 GB less room for the rest of an event around its largest
-// value.
-constexpr int kLongestText = static_cast<int>(MaxAllocSize) - 16 * 1024 * 1024;
+// How long a text may get from where it begins, which is out->cursor (in an output message that holds other
+// lines already, batch.h): 1 GB less the fullest batch before it, and less room for the rest of an event
+// around its largest value. Counted from there, what is left out as too long does not depend on what else a
+// batch holds.
+constexpr int kLongestText = static_cast<int>(MaxAllocSize) - 96 * 1024 * 1024;
 
 // Appends s as it is: JSON punctuation and text known to need no escape.
 inline void append_raw(StringInfo out, const char* s, size_t len) {

@@ -9,8 +9,6 @@ static_assert(std::is_trivially_destructible_v<Options>, "longjmp runs no destru
 namespace {
 
 constexpr int64 kDefaultMaxValueBytes = INT64CONST(256) * 1024 * 1024;
-// One output message can't pass 1 GB; a batch leaves room for the largest event that may join it.
-constexpr int64 kMaxBatchBytes = INT64CONST(64) * 1024 * 1024;
 constexpr int64 kMaxMaxValueBytes = INT64CONST(512) * 1024 * 1024;
 
 struct OptionSetter {

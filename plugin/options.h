@@ -11,6 +11,9 @@
 
 namespace cdc {
 
+// Largest batch_bytes: kLongestText (json_writer.h) leaves room for it in an output message of 1 GB.
+constexpr int64 kMaxBatchBytes = INT64CONST(64) * 1024 * 1024;
+
 enum class Messages : uint8 { off, transactional, all };
 enum class MaskKind : uint8 { none, redact, hash };
 

@@ -73,6 +73,17 @@ List* with_partition_ancestors(Relation relation) {
     return list_concat(oids, get_partition_ancestors(RelationGetRelid(relation)));
 }
 
+void publications_check(const Options& options) {
+    ListCell* cell;
+    foreach (cell, options.publication_names) {
+        const char* const name = static_cast<const char*>(lfirst(cell));
+        if (OidIsValid(get_publication_oid(name, true))) continue;
+        ereport(ERROR,
+                (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("publication \"%s\" does not exist", name),
+                 errhint("Create it with CREATE PUBLICATION, or correct the option \"publication_names\".")));
+    }
+}
+
 Published published_as(const Options& options, Relation relation) {
     Published published;
     memset(&published, 0, sizeof(published));
@@ -86,7 +97,8 @@ Published published_as(const Options& options, Relation relation) {
     bool all_columns = false;
     ListCell* cell;
     foreach (cell, options.publication_names) {
-        const Publication* publication = GetPublicationByName(static_cast<char*>(lfirst(cell)), false);
+        const Publication* publication = GetPublicationByName(static_cast<char*>(lfirst(cell)), true);
+        if (publication == nullptr) continue;  // not made yet where decoding is
         const Oid as = published_ancestor(*publication, oids, &published.columns, &all_columns);
         if (!OidIsValid(as)) continue;
         published.any = true;

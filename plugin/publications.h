@@ -2,8 +2,8 @@
 // which name (option publication_names; the semantics are those of CREATE PUBLICATION). Without the option
 // everything is captured.
 //
-// Thread: the backend or walsender, under the snapshot of the change. Failure: a publication that does not
-// exist, or one with a row filter on the table, is an ERROR that names it.
+// Thread: the backend or walsender, under the snapshot of the change. Failure: a publication with a row
+// filter on the table is an ERROR that names it.
 #pragma once
 
 #include "options.h"
@@ -19,6 +19,10 @@ struct Published {
 
 // OIDs of the table itself and of the tables it is a partition of, nearest first.
 List* with_partition_ancestors(Relation relation);
+
+// ERROR where a publication of the options does not exist now. In the stream one that is missing publishes
+// nothing, as it may have been made later than what is decoded.
+void publications_check(const Options& options);
 
 Published published_as(const Options& options, Relation relation);
 

@@ -17,12 +17,6 @@ constexpr CreateEncoder kGroups[] = {create_scalar_encoder,    create_text_encod
                                      create_datetime_encoder,  create_json_encoder,  create_array_encoder,
                                      create_composite_encoder, create_output_encoder};
 
-// The longest out->len that this value may lead to.
-int length_limit(const ValueEncoder& encoder, int start) {
-    const int64 limit = start + encoder.options.max_value_bytes;
-    return static_cast<int>(std::min<int64>(limit, kLongestText));
-}
-
 }  // namespace
 
 ValueEncoder* value_encoder_create(Oid type, int32 typmod, const ValueOptions& options, MemoryContext owner) {
@@ -38,13 +32,18 @@ ValueEncoder* value_encoder_create(Oid type, int32 typmod, const ValueOptions& o
     return encoder;
 }
 
+int value_length_limit(const ValueOptions& options, StringInfo out) {
+    const int64 by_value = out->len + options.max_value_bytes;
+    return static_cast<int>(std::min<int64>(by_value, int64{out->cursor} + kLongestText));
+}
+
 bool value_encoder_uses_output_function(const ValueEncoder* encoder) {
     return encoder->uses_output_function;
 }
 
 ValueOutcome value_encode(const ValueEncoder* encoder, Datum value, StringInfo out) {
     const int start = out->len;
-    const int limit = length_limit(*encoder, start);
+    const int limit = value_length_limit(encoder->options, out);
     ValueOutcome outcome = encoder->write(*encoder, value, out, limit);
     if (out->len > limit) outcome = ValueOutcome::oversize;
     if (outcome == ValueOutcome::oversize) truncate_text(out, start);

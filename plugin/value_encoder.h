@@ -30,6 +30,10 @@ struct ValueEncoder;
 // Compiles the encoder of a type. Reads the type catalogues: during decoding that is the historic snapshot.
 ValueEncoder* value_encoder_create(Oid type, int32 typmod, const ValueOptions& options, MemoryContext owner);
 
+// The longest out->len that a value which is to be appended now may lead to; out->cursor is where the line
+// begins.
+int value_length_limit(const ValueOptions& options, StringInfo out);
+
 // True where the encoder, or one nested in it, calls the type's output function, whose text depends on
 // settings: the caller must have pinned them (settings.h).
 bool value_encoder_uses_output_function(const ValueEncoder* encoder);

@@ -36,7 +36,10 @@ SELECT 'sent' FROM pg_logical_emit_message(true, 'long', repeat('x', 1022));
 SELECT 'sent' FROM pg_logical_emit_message(true, 'long', repeat('x', 1023));
 SELECT 'sent' FROM pg_logical_emit_message(true, 'long', decode(repeat('ff', 509), 'hex'));
 SELECT 'sent' FROM pg_logical_emit_message(true, 'long', decode(repeat('ff', 510), 'hex'));
-SELECT regexp_replace(pg_temp.events('messages', 'max_value_bytes', '1024'), '(x|ff){200}(x|ff)*', '…');
+-- a prefix stands in the event twice
+SELECT 'sent' FROM pg_logical_emit_message(true, repeat('p', 1024), 'its prefix is as long as can be');
+SELECT 'sent' FROM pg_logical_emit_message(true, repeat('p', 1025), repeat('x', 1023));
+SELECT regexp_replace(pg_temp.events('messages', 'max_value_bytes', '1024'), '(x|p|ff){200}(x|p|ff)*', '…', 'g');
 SELECT pg_drop_replication_slot('messages');
 SET client_min_messages = warning;
 DROP SCHEMA messages CASCADE;

@@ -62,6 +62,12 @@ INSERT INTO a VALUES (5, 'after', 'it left');
 ALTER PUBLICATION regress_table ADD TABLE a;
 INSERT INTO a VALUES (6, 'after', 'it came back');
 SELECT pg_temp.seen('publication_names', 'regress_table');
+-- one made later than what is decoded had published nothing
+CREATE PUBLICATION regress_late FOR TABLE b;
+INSERT INTO b VALUES (7);
+SELECT pg_temp.seen('publication_names', 'regress_late');
+DROP PUBLICATION regress_late;
+SELECT pg_temp.seen('publication_names', 'regress_late');
 DROP PUBLICATION regress_table, regress_columns, regress_schema, regress_all, regress_insert, regress_empty, regress_leaf, regress_root, regress_filter, "regress, odd";
 SET client_min_messages = warning;
 DROP SCHEMA publications_b CASCADE;

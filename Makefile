@@ -4,6 +4,7 @@
 PG_CONFIG ?= /usr/lib/postgresql/15/bin/pg_config
 JOBS ?= $(shell nproc)
 preset ?= release
+target = cdc-worker
 
 all: plugin worker ## build the plugin and the worker
 
@@ -14,8 +15,10 @@ plugin: ## build the output plugin
 	$(MAKE) -C plugin PG_CONFIG='$(PG_CONFIG)' -j$(JOBS) all
 
 worker: ## build the worker, into build/release
+worker-tests: target = all
+worker worker-tests:
 	cd worker && cmake --preset $(preset) $(if $(shell command -v ccache),-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
-	cmake --build build/$(preset) -j$(JOBS)
+	cmake --build build/$(preset) -j$(JOBS) --target $(target)
 
 install: all ## install the plugin into PostgreSQL and cdc-worker into /usr/local (DESTDIR is honoured)
 	$(MAKE) -C plugin PG_CONFIG='$(PG_CONFIG)' install
@@ -58,5 +61,5 @@ clean: ## remove what was built
 	-$(MAKE) -C plugin PG_CONFIG='$(PG_CONFIG)' clean
 	rm -rf build
 
-.PHONY: all help plugin worker install check check-plugin check-worker check-tap check-integration check-symbols \
+.PHONY: all help plugin worker worker-tests install check check-plugin check-worker check-tap check-integration check-symbols \
 	demo bench lint format asan tsan clean

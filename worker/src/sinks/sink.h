@@ -27,7 +27,7 @@
 
 namespace cdc {
 
-// What a sink is told about its pipeline. Outlives the sink.
+// What a sink is told about its pipeline: it copies what it needs. What catalog points to outlives the sink.
 struct SinkContext {
     std::string pipeline;
     std::string slot;

@@ -84,6 +84,13 @@ std::string describe(const Event& event) {
 }
 
 Status Batcher::add(const ProjectionTable& table, const Event& event, const EventBody& body) {
+    if (event.op == Op::truncate && !event.partition.empty()) {
+        // One partition was emptied, but under the root's name nothing tells which rows were of it.
+        return Status::reject(describe(event) + ": partition " + unescape_json(event.partition) +
+                                  " was truncated, and the projection does not know which rows it had",
+                              "project partitions under their own names (source: partition: leaf), or take a "
+                              "new snapshot");
+    }
     if (event.op == Op::truncate) {
         add_all_gone(table, event, body);
         return {};

@@ -127,6 +127,18 @@ TEST_F(BatcherTest, ATruncateComesBetweenWhatWasBeforeAndAfter) {
     EXPECT_THAT(batches(), ElementsAre("upsert 1", "tombstone_all 1", "upsert 1"));
 }
 
+TEST_F(BatcherTest, ATruncateOfOnePartitionUnderTheRootsNameIsRejected) {
+    Row truncate = make_row(Op::truncate, "", "null", "null");
+    truncate.source_id = "pg://c/db/public.orders";
+    truncate.table = R"(orders","partition":"public.orders_1)";  // the field that follows table
+    truncate.key = "null";
+    truncate.extra = R"(,"truncate":{"cascade":false,"restart_identity":false})";
+    const Status status = add(truncate, orders_);
+    EXPECT_EQ(status.code(), StatusCode::reject);
+    EXPECT_THAT(status.message(), ::testing::HasSubstr("public.orders_1"));
+    EXPECT_TRUE(batches().empty());
+}
+
 TEST_F(BatcherTest, AStatementIsBounded) {
     for (int i = 0; i < 4500; ++i)
         add_ok(insert(std::to_string(i)));

@@ -18,13 +18,14 @@ CREATE TABLE cdc_envelope.schema_history (
     schema_name text COLLATE "C" NOT NULL,
     table_name  text COLLATE "C" NOT NULL,
     version     integer NOT NULL,
-    fingerprint text,             -- null: the table was dropped
-    definition  text,             -- JSON; null: the table was dropped
+    fingerprint text,             -- the definition's
+    definition  text,             -- JSON; null: no table has the name from here on, it was dropped or renamed
     previous    text,             -- the definition before; null: the table was created
     tag         text NOT NULL,    -- of the command: ALTER TABLE
-    statement   text,
+    statement   text,             -- the string it came in, with what else stood there; cut after 8192 bytes
     relation    oid NOT NULL,     -- tells a renamed table from a new one
-    recorded_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    recorded_at timestamptz NOT NULL,
+    publications text[],          -- of a dropped table: the publications that listed it
     PRIMARY KEY (schema_name, table_name, version)
 ) WITH (user_catalog_table = true);
 
@@ -52,46 +53,21 @@ CREATE FUNCTION cdc_envelope.encode(
 ) RETURNS text
     LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cdc_envelope_encode';
 
--- Records the definition of a table where it, or the table's name, differs from what was recorded last. Of the statement
--- 65536 characters are kept.
+-- Records the definition of a table where it, or the table's name, differs from what was recorded last. In C, and so
+-- under a snapshot of its own: the transaction's may be from before another session's DDL (REPEATABLE READ).
 CREATE FUNCTION cdc_envelope.record_definition(relation oid, tag text, statement text) RETURNS void
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    subject record;
-    latest record;
-    present text;
-BEGIN
-    SELECT c.oid, n.nspname::text AS schema_name, c.relname::text AS table_name INTO subject
-      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-     WHERE c.oid = record_definition.relation AND c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
-       AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', 'cdc_envelope');
-    IF NOT FOUND THEN
-        RETURN;
-    END IF;
-    present := cdc_envelope.table_definition(subject.oid::regclass);
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'cdc_envelope_record_definition';
 
-    -- Versions grow along a table's life, over its renames too, so the highest one is its latest.
-    SELECT h.* INTO latest FROM cdc_envelope.schema_history h
-     WHERE h.relation = subject.oid ORDER BY h.version DESC LIMIT 1;
-    IF latest.definition = present AND latest.schema_name = subject.schema_name
-       AND latest.table_name = subject.table_name THEN
-        RETURN;
-    END IF;
+-- Records the end of a table. publications: those that listed it, as it can't be asked any more.
+CREATE FUNCTION cdc_envelope.record_drop(
+    relation oid, schema_name text, table_name text, publications text[], tag text, statement text
+) RETURNS void
+    LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'cdc_envelope_record_drop';
 
-    -- A name that another table had goes on with that table's numbers: no version stands for two definitions.
-    INSERT INTO cdc_envelope.schema_history
-        (schema_name, table_name, version, fingerprint, definition, previous, tag, statement, relation)
-    SELECT subject.schema_name, subject.table_name,
-           1 + greatest(coalesce(max(h.version), 0), coalesce(latest.version, 0)),
-           present::json ->> 'fingerprint', present, latest.definition, record_definition.tag,
-           left(record_definition.statement, 65536), subject.oid
-      FROM cdc_envelope.schema_history h
-     WHERE h.schema_name = subject.schema_name AND h.table_name = subject.table_name;
-END $$;
+REVOKE ALL ON FUNCTION cdc_envelope.record_definition(oid, text, text),
+    cdc_envelope.record_drop(oid, text, text, text[], text, text) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION cdc_envelope.record_definition(oid, text, text) FROM PUBLIC;
-
--- The tables whose definition a command may have changed: the object itself, the table of an index, a constraint or a
+-- The relations, among them the tables, whose definition a command may have changed: the object itself, the table of an index, a constraint or a
 -- column, the tables that use a type (a schema's types, a table's row type), those of a schema; and for each its
 -- partitions and children.
 CREATE FUNCTION cdc_envelope.tables_of(classid oid, objid oid) RETURNS SETOF oid
@@ -113,7 +89,8 @@ CREATE FUNCTION cdc_envelope.tables_of(classid oid, objid oid) RETURNS SETOF oid
         SELECT oid FROM direct
         UNION SELECT inhrelid FROM pg_inherits JOIN family ON inhparent = family.oid
     )
-    SELECT c.oid FROM family JOIN pg_class c USING (oid) WHERE c.relkind IN ('r', 'p') ORDER BY c.oid
+    -- Not joined with pg_class, which would show only what the transaction's snapshot has.
+    SELECT oid FROM family ORDER BY oid
 $$;
 
 CREATE FUNCTION cdc_envelope.on_ddl_command_end() RETURNS event_trigger
@@ -140,13 +117,11 @@ BEGIN
          WHERE object_type IN ('table', 'table column', 'table constraint', 'index') AND NOT is_temporary
     LOOP
         IF dropped.object_type = 'table' THEN
-            INSERT INTO cdc_envelope.schema_history
-                (schema_name, table_name, version, previous, tag, statement, relation)
-            SELECT h.schema_name, h.table_name, h.version + 1, h.definition, tg_tag, left(current_query(), 65536), dropped.objid
-              FROM cdc_envelope.schema_history h
-             WHERE h.schema_name = dropped.schema_name AND h.table_name = dropped.object_name
-               AND h.relation = dropped.objid
-             ORDER BY h.version DESC LIMIT 1;
+            PERFORM cdc_envelope.record_drop(dropped.objid, dropped.schema_name, dropped.object_name,
+                ARRAY(SELECT p.address_args[1] FROM pg_event_trigger_dropped_objects() p
+                       WHERE p.object_type = 'publication relation'
+                         AND p.address_names = ARRAY[dropped.schema_name, dropped.object_name]
+                       ORDER BY 1), tg_tag, current_query());
         ELSIF dropped.object_type = 'index' THEN
             -- It may have been a replica identity; of which table is not known any more, but it was in this schema.
             PERFORM cdc_envelope.record_definition(c.oid, tg_tag, current_query())

@@ -145,16 +145,6 @@ void append_truncate_event(const Session& session, const RelationEntry& entry, b
     append_raw(out, session.evidence);
 }
 
-namespace {
-
-char* history_text(TupleDesc descriptor, HeapTuple row, HistoryColumn column) {
-    bool null = false;
-    const Datum value = heap_getattr(row, column, descriptor, &null);
-    return null ? nullptr : TextDatumGetCString(value);
-}
-
-}  // namespace
-
 void append_schema_event(const Session& session, TupleDesc descriptor, HeapTuple row) {
     StringInfo out = session.out;
     const char* const schema = history_text(descriptor, row, history_schema_name);

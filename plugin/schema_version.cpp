@@ -9,36 +9,40 @@ bool belongs_to_extension(Oid relid) {
     return OidIsValid(extension) && getExtensionOfObject(RelationRelationId, relid) == extension;
 }
 
-// The row with the highest version: the last one in the primary key's order.
-int32 latest_version(Relation history, Relation key, const char* schema, const char* table,
-                     const char* fingerprint) {
+}  // namespace
+
+char* history_text(TupleDesc descriptor, HeapTuple row, HistoryColumn column) {
+    bool null = false;
+    const Datum value = heap_getattr(row, column, descriptor, &null);
+    return null ? nullptr : TextDatumGetCString(value);
+}
+
+Oid find_history() {
+    const Oid schema = get_namespace_oid("cdc_envelope", true);
+    const Oid history = OidIsValid(schema) ? get_relname_relid("schema_history", schema) : InvalidOid;
+    return OidIsValid(history) && belongs_to_extension(history) ? history : InvalidOid;
+}
+
+HeapTuple history_latest(Relation history, const char* schema, const char* table) {
+    const Oid key_oid = primary_key_index(history);
+    Relation key = OidIsValid(key_oid) ? RelationIdGetRelation(key_oid) : nullptr;
+    if (key == nullptr) return nullptr;
     ScanKeyData keys[2];
     ScanKeyInit(&keys[0], history_schema_name, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(schema));
     ScanKeyInit(&keys[1], history_table_name, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(table));
     keys[0].sk_collation = C_COLLATION_OID;
     keys[1].sk_collation = C_COLLATION_OID;
     SysScanDesc scan = systable_beginscan_ordered(history, key, nullptr, 2, keys);
-    int32 version = 0;
-    if (HeapTuple row = systable_getnext_ordered(scan, BackwardScanDirection)) {
-        TupleDesc descriptor = RelationGetDescr(history);
-        bool null = false;
-        const Datum recorded = heap_getattr(row, history_fingerprint, descriptor, &null);
-        if (!null && strcmp(TextDatumGetCString(recorded), fingerprint) == 0) {
-            version = DatumGetInt32(heap_getattr(row, history_version, descriptor, &null));
-        }
-    }
+    HeapTuple row = systable_getnext_ordered(scan, BackwardScanDirection);
+    if (row != nullptr) row = heap_copytuple(row);
     systable_endscan_ordered(scan);
-    return version;
+    RelationClose(key);
+    return row;
 }
-
-}  // namespace
 
 Oid history_relation(Session* session) {
     if (!session->history_known) {
-        const Oid schema = get_namespace_oid("cdc_envelope", true);
-        session->history = OidIsValid(schema) ? get_relname_relid("schema_history", schema) : InvalidOid;
-        if (OidIsValid(session->history) && !belongs_to_extension(session->history))
-            session->history = InvalidOid;
+        session->history = find_history();
         session->history_known = true;
     }
     return session->history;
@@ -51,12 +55,15 @@ int32 schema_version(Session* session, const char* schema, const char* table, co
     if (session->decoding == nullptr) LockRelationOid(history_oid, AccessShareLock);
     Relation history = RelationIdGetRelation(history_oid);
     if (history == nullptr) return 0;
+    TupleDesc descriptor = RelationGetDescr(history);
+    HeapTuple latest =
+        RelationIsUsedAsCatalogTable(history) ? history_latest(history, schema, table) : nullptr;
     int32 version = 0;
-    const Oid key_oid = RelationIsUsedAsCatalogTable(history) ? primary_key_index(history) : InvalidOid;
-    Relation key = OidIsValid(key_oid) ? RelationIdGetRelation(key_oid) : nullptr;
-    if (key != nullptr) {
-        version = latest_version(history, key, schema, table, fingerprint);
-        RelationClose(key);
+    if (latest != nullptr) {
+        const char* const recorded = history_text(descriptor, latest, history_fingerprint);
+        bool null = false;
+        if (recorded != nullptr && strcmp(recorded, fingerprint) == 0)
+            version = DatumGetInt32(heap_getattr(latest, history_version, descriptor, &null));
     }
     RelationClose(history);
     return version;

@@ -19,10 +19,23 @@ enum HistoryColumn : AttrNumber {
     history_previous,
     history_tag,
     history_statement,
-    history_columns = history_statement
+    history_relid,
+    history_recorded_at,
+    history_publications,
+    history_columns = history_publications
 };
 
-// The OID of the history; InvalidOid where the extension is not installed.
+// A text of a row of the history, in CurrentMemoryContext; null where it is.
+char* history_text(TupleDesc descriptor, HeapTuple row, HistoryColumn column);
+
+// The OID of the extension's own history; InvalidOid where the extension is not installed.
+Oid find_history();
+
+// A copy of the row with the highest version under a name; null where there is none. It is the last one in
+// the primary key's order.
+HeapTuple history_latest(Relation history, const char* schema, const char* table);
+
+// The same, looked up once per invalidation.
 Oid history_relation(Session* session);
 
 // The latest version of schema.table, if its recorded fingerprint is this one; else 0: DDL went round the

@@ -70,6 +70,33 @@ CREATE TABLE ddl_versions_c.named (id int PRIMARY KEY);
 INSERT INTO ddl_versions_c.named VALUES (5);
 DROP SCHEMA ddl_versions_c CASCADE;
 SELECT pg_temp.events('ddl_versions');
+-- a name that is free again: its first table's end is told, and the second has nothing of it
+CREATE TABLE kept (id int PRIMARY KEY);
+ALTER TABLE kept RENAME TO kept_old;
+CREATE TABLE kept (id int PRIMARY KEY, other text);
+INSERT INTO kept VALUES (1, 'new');
+SELECT e ->> 'op_type' AS op, e ->> 'table' AS table, e ->> 'schema_version' AS version, e -> 'before' ->> 'key' AS before,
+    e -> 'after' ->> 'key' AS after FROM (SELECT data::json AS e FROM pg_logical_slot_get_changes('ddl_versions', NULL, NULL)) s;
+-- under a snapshot from before another session's DDL
+CREATE TABLE contested (id int PRIMARY KEY);
+\setenv PGDATABASE :DBNAME
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT 'snapshot' FROM kept;
+\! psql -Xqc 'ALTER TABLE ddl_versions.contested ADD theirs int'
+\! psql -Xqc 'CREATE TABLE ddl_versions.contested_too (id int PRIMARY KEY)'
+ALTER TABLE contested ADD ours int;
+ALTER TABLE contested_too ADD ours int;
+COMMIT;
+INSERT INTO contested VALUES (1, 2, 3);
+SELECT table_name, version, tag FROM cdc_envelope.schema_history WHERE table_name ~ '^contested' ORDER BY 1, 2;
+SELECT e ->> 'op_type' AS op, e ->> 'table' AS table, e ->> 'schema_version' AS version
+    FROM (SELECT data::json AS e FROM pg_logical_slot_get_changes('ddl_versions', NULL, NULL)) s;
+-- of a statement's text 8192 bytes are kept, in whole characters
+\set ECHO none
+SELECT format('ALTER TABLE kept ADD c%s int /* %s*/', length, rpad('', length - 35, 'ä')) FROM (VALUES (100), (5000)) v(length) \gexec
+\set ECHO all
+SELECT octet_length(statement), right(statement, 4) FROM cdc_envelope.schema_history WHERE statement ~ 'ää' ORDER BY version;
+SELECT count(*) FROM pg_temp.events('ddl_versions');
 -- a type's name is part of the definition; what is in the type is not
 CREATE TYPE mood AS ENUM ('sad');
 CREATE TYPE pair AS (a int);

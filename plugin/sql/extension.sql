@@ -30,8 +30,13 @@ DROP EXTENSION cdc_envelope;
 ALTER TABLE t ADD m int;
 SELECT 'slot' FROM pg_create_logical_replication_slot('extension', 'cdc_envelope');
 INSERT INTO t VALUES (4);
-CREATE EXTENSION cdc_envelope;
+-- a transaction that is open across it has the versions from there on
+\setenv PGDATABASE :DBNAME
+BEGIN;
 INSERT INTO t VALUES (5);
+\! psql -Xqc 'CREATE EXTENSION cdc_envelope'
+INSERT INTO t VALUES (6);
+COMMIT;
 SELECT pg_temp.events('extension');
 SELECT pg_drop_replication_slot('extension');
 DROP EXTENSION cdc_envelope;

@@ -1,0 +1,203 @@
+// cdc_envelope.record_definition() and record_drop(): what the event triggers write into the history.
+//
+// In C, because a query of the trigger's would read the history under the transaction's own snapshot: under
+// REPEATABLE READ that lacks the versions recorded since, and the user's DDL would fail over a duplicate key.
+// Here it is read and written as PostgreSQL does its catalogues: under a fresh snapshot (snapmgr.c,
+// GetNonHistoricCatalogSnapshot).
+//
+// Thread: the backend of the DDL. Failure: whatever catalogue access raises; it rolls the DDL back. Memory:
+// the caller's short-lived context.
+
+#include "definition.h"
+#include "schema_version.h"
+
+extern "C" {
+PG_FUNCTION_INFO_V1(cdc_envelope_record_definition);
+PG_FUNCTION_INFO_V1(cdc_envelope_record_drop);
+PGDLLEXPORT Datum cdc_envelope_record_definition(PG_FUNCTION_ARGS);
+PGDLLEXPORT Datum cdc_envelope_record_drop(PG_FUNCTION_ARGS);
+}
+
+namespace cdc {
+namespace {
+
+// Bytes kept of a statement. It is the whole string the client sent, which may hold other statements too.
+constexpr int kLongestStatement = 8192;
+
+// What every row of one command has.
+struct Command {
+    Relation history;
+    const char* tag;
+    const char* statement;  // null: none
+};
+
+// A table under the name it has, or had.
+struct Subject {
+    const char* schema;
+    const char* table;
+    Oid relid;
+};
+
+char* shorten(text* statement) {
+    char* const whole = text_to_cstring(statement);
+    const int length = static_cast<int>(strlen(whole));
+    if (length <= kLongestStatement) return whole;
+    const char* const ellipsis = GetDatabaseEncoding() == PG_UTF8 ? "…" : "...";
+    return psprintf("%.*s%s", pg_mbcliplen(whole, length, kLongestStatement), whole, ellipsis);
+}
+
+Command open_command(text* tag, text* statement) {
+    const Oid history = find_history();
+    if (!OidIsValid(history)) {
+        ereport(ERROR,
+                (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("table cdc_envelope.schema_history does not exist"),
+                 errhint("Run CREATE EXTENSION cdc_envelope.")));
+    }
+    return {table_open(history, RowExclusiveLock), text_to_cstring(tag),
+            statement != nullptr ? shorten(statement) : nullptr};
+}
+
+int32 version_of(const Command& command, HeapTuple row) {
+    if (row == nullptr) return 0;
+    bool null = false;
+    return DatumGetInt32(heap_getattr(row, history_version, RelationGetDescr(command.history), &null));
+}
+
+Oid relid_of(const Command& command, HeapTuple row) {
+    bool null = false;
+    return DatumGetObjectId(heap_getattr(row, history_relid, RelationGetDescr(command.history), &null));
+}
+
+char* text_of(const Command& command, HeapTuple row, HistoryColumn column) {
+    return row == nullptr ? nullptr : history_text(RelationGetDescr(command.history), row, column);
+}
+
+bool is_named(const Command& command, HeapTuple row, const Subject& subject) {
+    return row != nullptr && strcmp(text_of(command, row, history_schema_name), subject.schema) == 0 &&
+           strcmp(text_of(command, row, history_table_name), subject.table) == 0;
+}
+
+// The row with a table's latest definition, under whatever name it had then; null where there is none. A
+// rename leaves two rows of one version: the old name's end, which has no definition, and the new name's
+// beginning.
+HeapTuple latest_of_table(const Command& command, Oid relid) {
+    ScanKeyData key;
+    ScanKeyInit(&key, history_relid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+    const Oid index = get_relname_relid("schema_history_relation", RelationGetNamespace(command.history));
+    SysScanDesc scan = systable_beginscan(command.history, index, OidIsValid(index), nullptr, 1, &key);
+    HeapTuple latest = nullptr;
+    while (HeapTuple row = systable_getnext(scan)) {
+        const int32 version = version_of(command, row);
+        const int32 best = version_of(command, latest);
+        const bool defined = !heap_attisnull(row, history_definition, RelationGetDescr(command.history));
+        if (version > best || (version == best && defined)) latest = heap_copytuple(row);
+    }
+    systable_endscan(scan);
+    return latest;
+}
+
+// definition and previous: null for none. publications: a text[] datum, or 0.
+void insert_row(const Command& command, const Subject& subject, int32 version,
+                const TableDefinition* definition, const char* previous, Datum publications) {
+    Datum values[history_columns];
+    bool nulls[history_columns] = {};
+    const auto set_text = [&](HistoryColumn column, const char* value) {
+        nulls[column - 1] = value == nullptr;
+        values[column - 1] = value != nullptr ? CStringGetTextDatum(value) : 0;
+    };
+    set_text(history_schema_name, subject.schema);
+    set_text(history_table_name, subject.table);
+    values[history_version - 1] = Int32GetDatum(version);
+    set_text(history_fingerprint, definition != nullptr ? definition->fingerprint : nullptr);
+    set_text(history_definition, definition != nullptr ? definition->json : nullptr);
+    set_text(history_previous, previous);
+    set_text(history_tag, command.tag);
+    set_text(history_statement, command.statement);
+    values[history_relid - 1] = ObjectIdGetDatum(subject.relid);
+    values[history_recorded_at - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
+    values[history_publications - 1] = publications;
+    nulls[history_publications - 1] = publications == 0;
+    CatalogTupleInsert(command.history, heap_form_tuple(RelationGetDescr(command.history), values, nulls));
+    CommandCounterIncrement();  // the next row of this command builds on it
+}
+
+// Ends what stands under a name: from here on no table has it.
+int32 record_end(const Command& command, const Subject& subject, Datum publications) {
+    HeapTuple latest = history_latest(command.history, subject.schema, subject.table);
+    const char* const previous = text_of(command, latest, history_definition);
+    if (previous == nullptr || relid_of(command, latest) != subject.relid) return version_of(command, latest);
+    const int32 version = version_of(command, latest) + 1;
+    insert_row(command, subject, version, nullptr, previous, publications);
+    return version;
+}
+
+bool is_recorded(const Command& command, const Subject& subject, HeapTuple latest,
+                 const TableDefinition& now) {
+    const char* const recorded = text_of(command, latest, history_definition);
+    return recorded != nullptr && strcmp(recorded, now.json) == 0 && is_named(command, latest, subject);
+}
+
+// Versions grow along a table's life, over its renames too; and a name that another table had goes on with
+// that table's numbers, so that no version of a name ever stands for two definitions.
+void record(const Command& command, Relation relation) {
+    const Subject subject = {get_namespace_name(RelationGetNamespace(relation)),
+                             RelationGetRelationName(relation), RelationGetRelid(relation)};
+    if (is_recorded(command, subject, latest_of_table(command, subject.relid), table_definition(relation)))
+        return;
+
+    // Two commands may change one table's definition side by side, by way of two of its types. Only commands
+    // that do change a definition meet here: CREATE INDEX, say, must not wait for another one's end.
+    LockDatabaseObject(RelationGetRelid(command.history), subject.relid, 0, ExclusiveLock);
+    const TableDefinition now = table_definition(relation);
+    HeapTuple latest = latest_of_table(command, subject.relid);
+    if (is_recorded(command, subject, latest, now)) return;
+
+    const char* const previous = text_of(command, latest, history_definition);
+    if (previous != nullptr && !is_named(command, latest, subject)) {
+        record_end(command,
+                   {text_of(command, latest, history_schema_name),
+                    text_of(command, latest, history_table_name), subject.relid},
+                   0);
+    }
+    HeapTuple named = history_latest(command.history, subject.schema, subject.table);
+    const int32 version = 1 + Max(version_of(command, named), version_of(command, latest));
+    insert_row(command, subject, version, &now, previous, 0);
+    // Who has looked up the table's version already looks again: also a transaction that was open before.
+    CacheInvalidateRelcacheByRelid(subject.relid);
+}
+
+// PostgreSQL's own tables (information_schema's too) are not recorded, nor are temporary ones and the history
+// itself.
+bool is_recordable(Relation relation, Relation history) {
+    const char kind = relation->rd_rel->relkind;
+    return (kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE) &&
+           relation->rd_rel->relpersistence != RELPERSISTENCE_TEMP &&
+           RelationGetRelid(relation) >= FirstNormalObjectId &&
+           RelationGetNamespace(relation) != RelationGetNamespace(history);
+}
+
+}  // namespace
+}  // namespace cdc
+
+Datum cdc_envelope_record_definition(PG_FUNCTION_ARGS) {
+    using namespace cdc;
+    if (PG_ARGISNULL(0) || PG_ARGISNULL(1)) PG_RETURN_VOID();
+    Relation relation = try_relation_open(PG_GETARG_OID(0), AccessShareLock);
+    if (relation == nullptr) PG_RETURN_VOID();
+    const Command command =
+        open_command(PG_GETARG_TEXT_PP(1), PG_ARGISNULL(2) ? nullptr : PG_GETARG_TEXT_PP(2));
+    if (is_recordable(relation, command.history)) record(command, relation);
+    table_close(command.history, NoLock);
+    relation_close(relation, NoLock);
+    PG_RETURN_VOID();
+}
+
+Datum cdc_envelope_record_drop(PG_FUNCTION_ARGS) {
+    using namespace cdc;
+    const Command command = open_command(PG_GETARG_TEXT_PP(4), PG_GETARG_TEXT_PP(5));
+    const Subject subject = {text_to_cstring(PG_GETARG_TEXT_PP(1)), text_to_cstring(PG_GETARG_TEXT_PP(2)),
+                             PG_GETARG_OID(0)};
+    record_end(command, subject, PG_GETARG_DATUM(3));
+    table_close(command.history, NoLock);
+    PG_RETURN_VOID();
+}

@@ -138,13 +138,14 @@ TEST(Refusal, RefusesWhatClashesOverPipelines) {
 
 TEST(Refusal, SaysAllThatIsWrongInTheFilesOrder) {
     const Loaded loaded = load(
-        "log: {level: loud}\npipelines:\n  - name: a\n    source: {dsn: \"dbname=${NONE}\", int8: text}\n"
-        "    memory_limit: 1 foot\n    sinks: [{kafka: {}}, {postgres: {}}]\n");
+        "pipelines:\n  - name: a\n    sinks: [{kafka: {}}, {postgres: {}}]\n"
+        "    source: {dsn: \"dbname=${NONE}\", int8: text}\n    memory_limit: 1 foot\n"
+        "log: {level: loud}\n");
     EXPECT_FALSE(loaded.config);
     std::vector<int> lines;
     for (const Problem& problem : loaded.problems)
         lines.push_back(problem.place.line);
-    EXPECT_THAT(lines, ElementsAre(1, 4, 4, 5, 6, 6)) << loaded.to_string("f");
+    EXPECT_THAT(lines, ElementsAre(3, 3, 4, 4, 5, 6)) << loaded.to_string("f");
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 // longjmp would skip it), and nothing throws (plugin/Makefile: -fno-exceptions).
 
 #include "batch.h"
+#include "capture.h"
 #include "envelope.h"
 #include "publications.h"
 #include "relation_cache.h"
@@ -86,11 +87,9 @@ void schema_change(Session* session, Relation relation, ReorderBufferChange* cha
     if (!session->options->ddl || change->action != REORDER_BUFFER_CHANGE_INSERT || row == nullptr)
         return skip(session);
     TupleDesc descriptor = RelationGetDescr(relation);
-    bool null = false;
-    char* const schema = TextDatumGetCString(heap_getattr(row, history_schema_name, descriptor, &null));
-    char* const table = TextDatumGetCString(heap_getattr(row, history_table_name, descriptor, &null));
-    TableName name = {schema, table};
-    if (!options_capture(*session->options, list_make1(&name))) return skip(session);
+    if (!captures_definition(*session->options, descriptor, row)) return skip(session);
+    const char* const schema = history_text(descriptor, row, history_schema_name);
+    const char* const table = history_text(descriptor, row, history_table_name);
     begin_if_needed(session);
     line_begin(session);
     append_schema_event(*session, descriptor, row);
@@ -120,9 +119,21 @@ void row_change(Session* session, Relation relation, ReorderBufferChange* change
     line_end(session);
 }
 
-void truncation(Session* session, Relation relation, const ReorderBufferChange& change) {
+bool is_among(Oid relid, int count, Relation relations[]) {
+    for (int i = 0; i < count; ++i) {
+        if (RelationGetRelid(relations[i]) == relid) return true;
+    }
+    return false;
+}
+
+// One of the tables of a TRUNCATE. Where a partitioned table is emptied as one, its partitions say nothing
+// more.
+void truncation(Session* session, Relation relation, int count, Relation relations[],
+                const ReorderBufferChange& change) {
     RelationEntry* const entry = relation_entry(session, relation);
     if (!entry->captured || !entry->publishes[kTruncateChange]) return skip(session);
+    if (entry->shown != RelationGetRelid(relation) && is_among(entry->shown, count, relations))
+        return skip(session);
     begin_if_needed(session);
     line_begin(session);
     append_truncate_event(*session, *entry, change.data.truncate.cascade, change.data.truncate.restart_seqs);
@@ -213,7 +224,7 @@ void truncate(LogicalDecodingContext* decoding, ReorderBufferTXN*, int count, Re
               ReorderBufferChange* change) {
     in_row_context(decoding, [count, relations, change](Session* session) {
         for (int i = 0; i < count; ++i)
-            truncation(session, relations[i], *change);
+            truncation(session, relations[i], count, relations, *change);
     });
 }
 

@@ -10,7 +10,6 @@
 namespace cdc {
 
 enum class RowChange : uint8 { insert, update, remove };  // numbered as RelationEntry::publishes
-constexpr int kTruncateChange = 3;
 
 // before and after may be null, not both, except for a delete without an old image.
 void append_row_event(const Session& session, const RelationEntry& entry, RowChange change,

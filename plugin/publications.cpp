@@ -84,10 +84,32 @@ void publications_check(const Options& options) {
     }
 }
 
+bool published_before(const Options& options, const char* schema, ArrayType* listed) {
+    if (options.publication_names == NIL) return true;
+    Datum* names = nullptr;
+    int count = 0;
+    if (listed != nullptr)
+        deconstruct_array(listed, TEXTOID, -1, false, TYPALIGN_INT, &names, nullptr, &count);
+    const Oid schema_oid = get_namespace_oid(schema, true);
+    List* const of_schema = OidIsValid(schema_oid) ? GetSchemaPublications(schema_oid) : NIL;
+    ListCell* cell;
+    foreach (cell, options.publication_names) {
+        char* const name = static_cast<char*>(lfirst(cell));
+        for (int i = 0; i < count; ++i) {
+            if (strcmp(TextDatumGetCString(names[i]), name) == 0) return true;
+        }
+        const Publication* publication = GetPublicationByName(name, true);
+        if (publication == nullptr) continue;
+        if (publication->alltables || list_member_oid(of_schema, publication->oid)) return true;
+    }
+    return false;
+}
+
 Published published_as(const Options& options, Relation relation) {
     Published published;
     memset(&published, 0, sizeof(published));
     if (options.partition_root) published.root = root_of(relation);
+    published.as_one = options.partition_root;
     if (options.publication_names == NIL) {
         published.any = true;
         memset(published.changes, true, sizeof(published.changes));
@@ -108,6 +130,7 @@ Published published_as(const Options& options, Relation relation) {
         for (int i = 0; i < 4; ++i)
             published.changes[i] = published.changes[i] || changes[i];
         if (publication->pubviaroot && as != RelationGetRelid(relation)) published.root = as;
+        published.as_one = published.as_one || publication->pubviaroot;
     }
     if (all_columns) published.columns = nullptr;
     return published;

@@ -2,9 +2,9 @@
 
 #include <type_traits>
 
+#include "capture.h"
 #include "definition.h"
 #include "json_writer.h"
-#include "publications.h"
 #include "schema_version.h"
 
 namespace cdc {
@@ -20,6 +20,15 @@ void forget_session(void* argument) {
     if (invalidated_session == argument) invalidated_session = nullptr;
 }
 
+// A partition's entry depends on the names and definitions above it.
+void mark_partitions_of(Oid relid) {
+    HASH_SEQ_STATUS entries;
+    hash_seq_init(&entries, invalidated_session->relations);
+    while (auto* entry = static_cast<RelationEntry*>(hash_seq_search(&entries))) {
+        if (list_member_oid(entry->lineage, relid)) entry->valid = false;
+    }
+}
+
 void mark_relation(Datum, Oid relid) {
     if (invalidated_session == nullptr) return;
     invalidated_session->history_known = false;
@@ -30,18 +39,36 @@ void mark_relation(Datum, Oid relid) {
     auto* entry =
         static_cast<RelationEntry*>(hash_search(invalidated_session->relations, &relid, HASH_FIND, nullptr));
     if (entry != nullptr) entry->valid = false;
+    if (invalidated_session->has_partitions) mark_partitions_of(relid);
 }
 
 void mark_all(Datum, int, uint32) {
     if (invalidated_session != nullptr) invalidated_session->relations_stale = true;
 }
 
+bool uses_type(const RelationEntry& entry, uint32 hash) {
+    for (int i = 0; i < entry.user_type_count; ++i) {
+        if (entry.user_types[i] == hash) return true;
+    }
+    return false;
+}
+
+// A type's name stands in definitions. Every CREATE TEMP TABLE comes by here, with a type that no entry uses.
+void mark_users_of_type(Datum, int, uint32 hash) {
+    if (invalidated_session == nullptr) return;
+    HASH_SEQ_STATUS entries;
+    hash_seq_init(&entries, invalidated_session->relations);
+    while (auto* entry = static_cast<RelationEntry*>(hash_seq_search(&entries))) {
+        if (hash == 0 || uses_type(*entry, hash)) entry->valid = false;
+    }
+}
+
 void register_callbacks() {
     static bool registered = false;
     if (registered) return;
     CacheRegisterRelcacheCallback(mark_relation, 0);
-    for (const int cache :
-         {NAMESPACEOID, TYPEOID, PUBLICATIONOID, PUBLICATIONRELMAP, PUBLICATIONNAMESPACEMAP}) {
+    CacheRegisterSyscacheCallback(TYPEOID, mark_users_of_type, 0);
+    for (const int cache : {NAMESPACEOID, PUBLICATIONOID, PUBLICATIONRELMAP, PUBLICATIONNAMESPACEMAP}) {
         CacheRegisterSyscacheCallback(cache, mark_all, 0);
     }
     registered = true;
@@ -64,120 +91,149 @@ char* make_label(const char* name) {
     pg_unreachable();
 }
 
-// The names by which the options may know a table: its own and those of the tables it is a partition of.
-List* names_of(Relation relation) {
-    List* names = NIL;
-    ListCell* cell;
-    foreach (cell, with_partition_ancestors(relation)) {
-        auto* name = static_cast<TableName*>(palloc(sizeof(TableName)));
-        *name = {get_namespace_name(get_rel_namespace(lfirst_oid(cell))), get_rel_name(lfirst_oid(cell))};
-        names = lappend(names, name);
+void add_column(Session* session, RelationEntry* entry, const FormData_pg_attribute& attribute,
+                const List* identity, const List* names) {
+    Column& column = entry->columns[entry->column_count++];
+    column.index = attribute.attnum - 1;
+    column.name = pstrdup(NameStr(attribute.attname));
+    column.label = make_label(column.name);
+    column.label_length = static_cast<int>(strlen(column.label));
+    column.encoder =
+        value_encoder_create(attribute.atttypid, attribute.atttypmod, session->value_options, entry->context);
+    column.mask = options_mask(*session->options, names, column.name);
+    column.in_identity = entry->old_image_is_whole || list_member_int(identity, attribute.attnum);
+    entry->uses_output_functions =
+        entry->uses_output_functions || value_encoder_uses_output_function(column.encoder);
+    if (attribute.atttypid >= FirstNormalObjectId) {
+        entry->user_types[entry->user_type_count++] =
+            GetSysCacheHashValue1(TYPEOID, ObjectIdGetDatum(attribute.atttypid));
     }
-    return names;
 }
 
-void build_columns(Session* session, RelationEntry* entry, Relation relation, const List* names,
-                   const Published& published) {
-    TupleDesc descriptor = entry->descriptor;
-    const List* const identity = table_identity_columns(relation);
-    entry->columns = static_cast<Column*>(palloc0(sizeof(Column) * Max(descriptor->natts, 1)));
+// The column of that name; null where there is none.
+const FormData_pg_attribute* find_column(TupleDesc descriptor, const char* name) {
     for (int i = 0; i < descriptor->natts; ++i) {
-        const FormData_pg_attribute& attribute = *TupleDescAttr(descriptor, i);
-        if (!is_live_column(attribute)) continue;
-        if (published.columns != nullptr && !bms_is_member(attribute.attnum, published.columns)) continue;
-        Column& column = entry->columns[entry->column_count++];
-        column.index = i;
-        column.name = pstrdup(NameStr(attribute.attname));
-        column.label = make_label(column.name);
-        column.label_length = static_cast<int>(strlen(column.label));
-        column.encoder = value_encoder_create(attribute.atttypid, attribute.atttypmod, session->value_options,
-                                              entry->context);
-        column.mask = options_mask(*session->options, names, column.name);
-        column.in_identity = entry->old_image_is_whole || list_member_int(identity, attribute.attnum);
-        entry->uses_output_functions =
-            entry->uses_output_functions || value_encoder_uses_output_function(column.encoder);
+        const FormData_pg_attribute& column = *TupleDescAttr(descriptor, i);
+        if (is_live_column(column) && strcmp(NameStr(column.attname), name) == 0) return &column;
+    }
+    return nullptr;
+}
+
+// The columns in the order of the table that is shown: a partition has the same ones, in an order of its own.
+void build_columns(Session* session, RelationEntry* entry, Relation relation, Relation shown,
+                   const List* names, const Published& published) {
+    TupleDesc order = RelationGetDescr(shown);
+    const Size room = static_cast<Size>(Max(order->natts, 1));
+    const List* const identity = table_identity_columns(relation);
+    entry->columns = static_cast<Column*>(palloc0(sizeof(Column) * room));
+    entry->user_types = static_cast<uint32*>(palloc(sizeof(uint32) * room));
+    for (int i = 0; i < order->natts; ++i) {
+        const FormData_pg_attribute* attribute = TupleDescAttr(order, i);
+        if (!is_live_column(*attribute)) continue;
+        if (shown != relation) attribute = find_column(entry->descriptor, NameStr(attribute->attname));
+        if (attribute == nullptr) continue;
+        if (published.columns != nullptr && !bms_is_member(attribute->attnum, published.columns)) continue;
+        add_column(session, entry, *attribute, identity, names);
     }
 }
 
-void build_key(RelationEntry* entry, Relation relation, const char* schema) {
-    List* const key = table_key_columns(relation);
-    entry->key = static_cast<int*>(palloc(sizeof(int) * Max(list_length(key), 1)));
+void build_key(RelationEntry* entry, Relation shown, const char* schema) {
+    List* const key = table_key_columns(shown);
+    entry->key = static_cast<int*>(palloc(sizeof(int) * static_cast<Size>(Max(list_length(key), 1))));
     ListCell* cell;
     foreach (cell, key) {
+        const char* const name =
+            NameStr(TupleDescAttr(RelationGetDescr(shown), lfirst_int(cell) - 1)->attname);
         int at = 0;
-        while (at < entry->column_count && entry->columns[at].index != lfirst_int(cell) - 1)
+        while (at < entry->column_count && strcmp(entry->columns[at].name, name) != 0)
             ++at;
         if (at == entry->column_count) {  // a publication's column list leaves it out
             entry->key_count = 0;
             return;
         }
-        if (entry->columns[at].mask != MaskKind::none) {
-            refuse_masked_key(schema, RelationGetRelationName(relation), entry->columns[at].name);
-        }
+        if (entry->columns[at].mask != MaskKind::none)
+            refuse_masked_key(schema, RelationGetRelationName(shown), name);
         entry->key[entry->key_count++] = at;
     }
 }
 
-void build_texts(Session* session, RelationEntry* entry, Relation relation, const char* schema,
-                 const Published& published) {
-    const char* const table = RelationGetRelationName(relation);
-    const bool as_root = OidIsValid(published.root);
-    const char* const shown_schema = as_root ? get_namespace_name(get_rel_namespace(published.root)) : schema;
-    const char* const shown_table = as_root ? get_rel_name(published.root) : table;
+void build_names(Session* session, RelationEntry* entry, Relation relation, Relation shown,
+                 const char* schema) {
+    const char* const table = RelationGetRelationName(shown);
     StringInfoData text;
 
     initStringInfo(&text);
     append_raw(&text, "{\"source_id\":\"");
     append_raw(&text, session->database_prefix);
     append_raw(&text, "/");
-    append_percent_encoded(&text, shown_schema, strlen(shown_schema));
+    append_percent_encoded(&text, schema, strlen(schema));
     append_raw(&text, ".");
-    append_percent_encoded(&text, shown_table, strlen(shown_table));
+    append_percent_encoded(&text, table, strlen(table));
     entry->source_id = text.data;
 
     initStringInfo(&text);
     append_raw(&text, ",\"schema\":");
-    json_append_string(&text, shown_schema);
+    json_append_string(&text, schema);
     append_raw(&text, ",\"table\":");
-    json_append_string(&text, shown_table);
-    if (as_root) {
+    json_append_string(&text, table);
+    if (shown != relation) {
         append_raw(&text, ",\"partition\":");
-        json_append_string(&text, psprintf("%s.%s", schema, table));
+        json_append_string(&text, psprintf("%s.%s", get_namespace_name(RelationGetNamespace(relation)),
+                                           RelationGetRelationName(relation)));
     }
     append_raw(&text, ",\"key\":");
     entry->names = text.data;
+    entry->count_name = psprintf("%s.%s", schema, table);
+}
 
-    // Versions are counted per table, so they are those of the table that is shown.
-    Relation shown = as_root ? relation_open(published.root, AccessShareLock) : relation;
+void build_version(Session* session, RelationEntry* entry, Relation shown, const char* schema) {
     const TableDefinition definition = table_definition(shown);
-    if (as_root) relation_close(shown, AccessShareLock);
-    const int32 version = schema_version(session, shown_schema, shown_table, definition.fingerprint);
+    const int32 version =
+        schema_version(session, schema, RelationGetRelationName(shown), definition.fingerprint);
     entry->version = psprintf(",\"schema_version\":%d,\"op_type\":\"", version);
     entry->fingerprint =
         version == 0 ? psprintf(",\"fingerprint\":\"%s\"", definition.fingerprint) : pstrdup("");
-    entry->count_name = psprintf("%s.%s", shown_schema, shown_table);
+}
+
+// shown: the table whose name, definition, key and order of columns the events have; the relation itself, or
+// the one it is a partition of.
+void build_captured(Session* session, RelationEntry* entry, Relation relation, Relation shown,
+                    const List* names, const Published& published) {
+    entry->captured = true;
+    memcpy(entry->publishes, published.changes, sizeof(entry->publishes));
+    entry->shown = RelationGetRelid(shown);
+    // A partitioned table has no rows. A TRUNCATE of it is one of its partitions, unless they go by its name.
+    if (relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE && (!published.as_one || shown != relation))
+        entry->publishes[kTruncateChange] = false;
+    entry->descriptor = CreateTupleDescCopyConstr(RelationGetDescr(relation));
+    entry->old_image_is_whole = relation->rd_rel->relreplident == REPLICA_IDENTITY_FULL;
+    const Size natts = static_cast<Size>(Max(entry->descriptor->natts, 1));
+    for (const int side : {kOld, kNew}) {
+        entry->values[side] = static_cast<Datum*>(palloc0(sizeof(Datum) * natts));
+        entry->nulls[side] = static_cast<bool*>(palloc0(natts));
+    }
+    const char* const schema = get_namespace_name(RelationGetNamespace(shown));
+    build_columns(session, entry, relation, shown, names, published);
+    build_key(entry, shown, schema);
+    build_names(session, entry, relation, shown, schema);
+    build_version(session, entry, shown, schema);
 }
 
 void build(Session* session, RelationEntry* entry, Relation relation) {
-    const char* const schema = get_namespace_name(RelationGetNamespace(relation));
     entry->is_history = RelationGetRelid(relation) == history_relation(session);
-    if (schema == nullptr || entry->is_history) return;
+    if (entry->is_history) return;
     if (!is_publishable_relation(relation)) return;  // a materialized view's rows are other tables' rows
-    List* const names = names_of(relation);
+    if (relation->rd_rel->relispartition) {
+        entry->lineage = with_partition_ancestors(relation);
+        session->has_partitions = true;
+    }
+    List* const names = table_names(relation);
     if (!options_capture(*session->options, names)) return;
     const Published published = published_as(*session->options, relation);
     if (!published.any) return;
-    entry->captured = true;
-    memcpy(entry->publishes, published.changes, sizeof(entry->publishes));
-    entry->descriptor = CreateTupleDescCopyConstr(RelationGetDescr(relation));
-    entry->old_image_is_whole = relation->rd_rel->relreplident == REPLICA_IDENTITY_FULL;
-    for (const int side : {kOld, kNew}) {
-        entry->values[side] = static_cast<Datum*>(palloc0(sizeof(Datum) * Max(entry->descriptor->natts, 1)));
-        entry->nulls[side] = static_cast<bool*>(palloc0(Max(entry->descriptor->natts, 1)));
-    }
-    build_columns(session, entry, relation, names, published);
-    build_key(entry, relation, schema);
-    build_texts(session, entry, relation, schema, published);
+    Relation root = OidIsValid(published.root) ? RelationIdGetRelation(published.root) : nullptr;
+    build_captured(session, entry, relation, root != nullptr ? root : relation, names, published);
+    if (root != nullptr) RelationClose(root);
 }
 
 // Every entry is to be built again. Nothing is freed here: a caller may still hold one (callbacks run in the

@@ -13,6 +13,8 @@
 
 namespace cdc {
 
+constexpr int kTruncateChange = 3;  // in RelationEntry::publishes, after RowChange
+
 struct Column {
     int index;    // of the tuple's arrays: attnum - 1
     char* name;   // in the database's encoding
@@ -31,6 +33,10 @@ struct RelationEntry {
     bool publishes[4];        // by change: insert, update, delete, truncate
     bool old_image_is_whole;  // REPLICA IDENTITY FULL
     bool uses_output_functions;
+    Oid shown;           // the table under whose name its events go: itself, or one it is a partition of
+    List* lineage;       // of a partition: OIDs of itself and of the tables it is a partition of; else NIL
+    uint32* user_types;  // of the columns' types, those that users made: the syscache's hash values
+    int user_type_count;
     MemoryContext context;
     TupleDesc descriptor;  // a copy
     Column* columns;

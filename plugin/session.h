@@ -44,6 +44,7 @@ struct Session {
     const struct ValueEncoder* timestamp;
 
     HTAB* relations;       // Oid → RelationEntry
+    bool has_partitions;   // among the entries
     bool relations_stale;  // something changed that concerns every entry (a schema's name, a publication)
     Oid history;           // cdc_envelope.schema_history, as last looked up
     bool history_known;

@@ -29,6 +29,13 @@ SELECT count(*) FROM (SELECT pg_temp.peek('partitions', 'include_tables', 'parti
 SELECT count(*) FROM (SELECT pg_temp.peek('partitions', 'exclude_tables', 'partitions.root', 'ddl', 'off')) e;
 SELECT count(*) FILTER (WHERE data ~ '"s[123]"'), count(*) FROM pg_logical_slot_peek_changes('partitions', NULL, NULL, 'mask', 'partitions.root.secret:redact');
 SELECT pg_temp.peek('partitions', 'mask', 'partitions.root.region:hash');
+-- the root's name changes, and nothing tells the partitions
+SET session_replication_role = replica;
+ALTER TABLE root RENAME TO trunk;
+RESET session_replication_role;
+INSERT INTO trunk VALUES (4, 'us', 's4', 4);
+SELECT data::json ->> 'table' AS table, data::json ->> 'schema_version' AS version, data::json ->> 'key' AS key
+    FROM pg_logical_slot_peek_changes('partitions', NULL, NULL, 'partition', 'root', 'ddl', 'off') WHERE data ~ '"op_type":"c"';
 SELECT pg_drop_replication_slot('partitions');
 SET client_min_messages = warning;
 DROP SCHEMA partitions CASCADE;

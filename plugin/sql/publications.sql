@@ -62,6 +62,30 @@ INSERT INTO a VALUES (5, 'after', 'it left');
 ALTER PUBLICATION regress_table ADD TABLE a;
 INSERT INTO a VALUES (6, 'after', 'it came back');
 SELECT pg_temp.seen('publication_names', 'regress_table');
+-- definitions of what they publish, and no others; a dropped table's end by those that listed it
+CREATE TABLE unpublished (id int PRIMARY KEY, secret text);
+ALTER TABLE unpublished RENAME TO unpublished_b;
+DROP TABLE unpublished_b;
+CREATE TABLE listed (id int PRIMARY KEY);
+CREATE PUBLICATION regress_listed FOR TABLE listed;
+ALTER TABLE listed ADD n int;
+ALTER TABLE listed RENAME TO listed_b;
+DROP TABLE listed_b;
+CREATE TABLE publications_b.d (id int PRIMARY KEY);
+DROP TABLE publications_b.d;
+ALTER TABLE root ADD n int;
+CREATE FUNCTION pg_temp.defined(VARIADIC options text[]) RETURNS text LANGUAGE sql AS $$
+    SELECT string_agg(format('%s %s %s', e ->> 'table', e ->> 'schema_version', e -> 'ddl' ->> 'tag'), E'\n' ORDER BY n)
+      FROM (SELECT data::json AS e, row_number() OVER () AS n FROM pg_logical_slot_peek_changes('publications', NULL, NULL, VARIADIC options)) s
+     WHERE e ->> 'op_type' = 's' $$;
+SELECT pg_temp.defined('include_tables', '*.*');
+SELECT pg_temp.defined('publication_names', 'regress_all');
+SELECT pg_temp.defined('publication_names', 'regress_schema');
+SELECT pg_temp.defined('publication_names', 'regress_listed');
+SELECT pg_temp.defined('publication_names', 'regress_leaf');
+SELECT pg_temp.defined('publication_names', 'regress_root');
+SELECT pg_temp.defined('partition', 'root', 'include_tables', 'publications.root');
+DROP PUBLICATION regress_listed;
 -- one made later than what is decoded had published nothing
 CREATE PUBLICATION regress_late FOR TABLE b;
 INSERT INTO b VALUES (7);

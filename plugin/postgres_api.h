@@ -36,6 +36,7 @@ extern "C" {
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
+#include "pgtime.h"
 #include "replication/logical.h"
 #include "replication/origin.h"
 #include "replication/output_plugin.h"
@@ -43,9 +44,11 @@ extern "C" {
 #include "storage/lmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/bytea.h"
 #include "utils/cash.h"
 #include "utils/date.h"
 #include "utils/datetime.h"
+#include "utils/float.h"
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
@@ -55,6 +58,7 @@ extern "C" {
 #include "utils/memutils.h"
 #include "utils/multirangetypes.h"
 #include "utils/numeric.h"
+#include "utils/pg_locale.h"
 #include "utils/pg_lsn.h"
 #include "utils/rangetypes.h"
 #include "utils/rel.h"
@@ -63,6 +67,7 @@ extern "C" {
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
 #include "utils/uuid.h"
+#include "utils/xml.h"
 }
 
 namespace cdc {

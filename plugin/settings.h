@@ -13,7 +13,8 @@ namespace cdc {
 void settings_pin_for_transaction();
 
 // For one call in a user's own query: returns the nest level to give to settings_unpin. An ERROR in between
-// puts the settings back with the (sub)transaction.
+// puts the settings back with the (sub)transaction. A session that has set them so itself pays nothing
+// (setting them for each row costs more than encoding it); 0 then.
 int settings_pin();
 void settings_unpin(int nest_level);
 

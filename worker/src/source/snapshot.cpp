@@ -33,6 +33,14 @@ void append_row(SnapshotChunk& chunk, std::string_view row) {
 
 const char* const encode_name = "cdc_envelope.encode";
 
+// What encode() would otherwise set and put back for each row that has a type it needs the output function of
+// (plugin/settings.cpp).
+const char* const encoder_settings_sql =
+    "SET LOCAL datestyle = 'ISO, YMD'; SET LOCAL timezone = 'UTC'; SET LOCAL intervalstyle = 'iso_8601'; "
+    "SET LOCAL extra_float_digits = 3; SET LOCAL bytea_output = 'hex'; SET LOCAL lc_monetary = 'C'; "
+    "SET LOCAL xmlbinary = 'base64'; SET LOCAL search_path = pg_catalog; SET LOCAL quote_all_identifiers = "
+    "off";
+
 Status check_extension(pq::Connection& connection) {
     auto rows = connection.query(
         "SELECT n.oid IS NOT NULL, coalesce(has_schema_privilege(n.oid, 'USAGE'), false), "
@@ -83,6 +91,7 @@ Status SnapshotReader::prepare(const config::Source& source, const std::string& 
     // compiling one function call just in time costs more than it gives.
     CDC_RETURN_IF_ERROR(
         connection_.execute("SET LOCAL row_security = off; SET LOCAL jit = off").in("snapshot"));
+    CDC_RETURN_IF_ERROR(connection_.execute(encoder_settings_sql).in("snapshot"));
     CDC_RETURN_IF_ERROR(check_extension(connection_));
     auto time = connection_.query(
         "SELECT to_char(transaction_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')");

@@ -91,7 +91,8 @@ output_plugin_setting() {
 }
 
 # cluster_start NAME [CONFIGURATION LINE…]: a throwaway cluster on a Unix socket alone, in $scratch/NAME: the socket's
-# directory. Sets PGHOST and PGUSER. No durability: it does not outlive the script.
+# directory. Sets PGHOST and PGUSER. It does not wait for the disk (fsync is off, unless a line says otherwise): it does not
+# outlive the script.
 cluster_start() {
     local place=$scratch/$1
     shift

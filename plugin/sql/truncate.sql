@@ -25,6 +25,17 @@ BEGIN;
 TRUNCATE other;
 ROLLBACK;
 SELECT pg_temp.events('truncate');
+-- nothing waits for a lock: under synchronous replication a TRUNCATE keeps its own until we have told that we have it
+CREATE TABLE held (id int PRIMARY KEY);
+INSERT INTO held VALUES (1);
+TRUNCATE held;
+\setenv PGDATABASE :DBNAME
+\setenv PGOPTIONS '-c lock_timeout=2s'
+BEGIN;
+TRUNCATE held;
+LOCK TABLE cdc_envelope.schema_history;
+\! psql -XqAtc "SELECT data::json ->> 'op_type', data::json ->> 'schema_version' FROM pg_logical_slot_peek_changes('truncate', NULL, NULL)"
+ROLLBACK;
 SELECT pg_drop_replication_slot('truncate');
 SET client_min_messages = warning;
 DROP SCHEMA truncate CASCADE;

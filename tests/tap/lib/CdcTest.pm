@@ -20,6 +20,9 @@ our $source     = 'shop';
 our $projection = 'projection';
 my %projection_node;
 
+# Whatever the environment's locale is.
+my @encoding = ('--encoding=UTF8', '--locale=C.UTF-8');
+
 # A running cluster with the database shop (extension created). $extension => 0 leaves the extension out; further pairs
 # are configuration settings.
 sub source_cluster
@@ -27,7 +30,7 @@ sub source_cluster
 	my (%settings) = @_;
 	my $extension = delete $settings{extension} // 1;
 	my $node      = PostgreSQL::Test::Cluster->new('source');
-	$node->init(allows_streaming => 'logical');
+	$node->init(allows_streaming => 'logical', extra => [@encoding]);
 	%settings = (
 		max_replication_slots => 20,
 		max_wal_senders       => 20,
@@ -51,7 +54,7 @@ sub projection_node
 	my $target = $projection_node{ $node->name };
 	return $target if $target;
 	$target = $projection_node{ $node->name } = PostgreSQL::Test::Cluster->new($node->name . '_projection');
-	$target->init;
+	$target->init(extra => [@encoding]);
 	$target->start;
 	$target->safe_psql('postgres', "CREATE DATABASE $projection");
 	return $target;

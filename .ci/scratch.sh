@@ -33,12 +33,29 @@ scratch_end() {
     for cluster in "${clusters[@]}"; do
         as_postgres "$pgbin/pg_ctl" -D "$cluster/data" -m immediate -w stop >/dev/null 2>&1 || true
     done
+    stop_strays
     if [ "${KEEP_SCRATCH:-0}" = 1 ]; then
         echo "scratch directory kept: $scratch" >&2
     else
         rm -rf "$scratch"
     fi
     exit "$status"
+}
+
+# What still runs from a binary in the scratch directory: the servers and workers of a test that was itself killed. QUIT
+# lets a server free its shared memory.
+stop_strays() {
+    local process signal found
+    for signal in QUIT KILL; do
+        found=
+        for process in /proc/[0-9]*; do
+            case $(readlink "$process/exe" 2>/dev/null) in
+            "$scratch"/*) kill -"$signal" "${process#/proc/}" 2>/dev/null && found=1 ;;
+            esac
+        done
+        [ -n "$found" ] || return 0
+        sleep 1
+    done
 }
 
 # build TARGET…: make's targets in the checkout, one run at a time.

@@ -48,6 +48,9 @@ demo: ## the main job, in a throwaway place
 bench: ## how fast plugin and worker are on this machine
 	bench/run
 
+bench-decode: ## what decoding costs the server, beside every other output plugin that is here
+	bench/decode
+
 lint: ## format, include arrows, file lengths; changes nothing
 	.ci/lint
 
@@ -62,4 +65,4 @@ clean: ## remove what was built
 	rm -rf build
 
 .PHONY: all help plugin worker worker-tests install check check-plugin check-worker check-tap check-integration check-symbols \
-	demo bench lint format asan tsan clean
+	demo bench bench-decode lint format asan tsan clean

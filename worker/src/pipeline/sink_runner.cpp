@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <utility>
 
 namespace cdc {
 namespace {
@@ -106,7 +107,9 @@ bool SinkRunner::stop(std::chrono::milliseconds timeout) {
 
 void SinkRunner::run() {
     while (!stopping()) {
-        if (const Status status = step(); !status.ok()) {
+        Status status = step();
+        if (status.ok() && idle()) status = rest();
+        if (!status.ok()) {
             fail(status);
             break;
         }
@@ -121,6 +124,14 @@ Status SinkRunner::step() {
     CDC_RETURN_IF_ERROR(item ? handle(*item) : advance_sink());
     if (!open_) return {};
     CDC_RETURN_IF_ERROR(sink_.poll());
+    publish();
+    return {};
+}
+
+// The queue has run dry: the sink hears of it once after each run of slices.
+Status SinkRunner::rest() {
+    if (!std::exchange(written_, false)) return {};
+    CDC_RETURN_IF_ERROR(sink_.ran_dry());
     publish();
     return {};
 }
@@ -171,6 +182,7 @@ Status SinkRunner::hand_on(const SlicePtr& slice) {
     const bool applied = slice->kind == SliceKind::transaction && slice->commit_lsn < position_;
     if (!applied) {
         CDC_RETURN_IF_ERROR(sink_.write(slice));
+        written_ = true;
     }
     if (slice->last) {
         advanced_ = std::max(advanced_, slice->end_lsn);

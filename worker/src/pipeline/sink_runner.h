@@ -70,6 +70,7 @@ class SinkRunner {
 
     void run();
     Status step();
+    Status rest();
     bool stopping() const;
     bool idle() const;
     void drop_queue();
@@ -95,6 +96,7 @@ class SinkRunner {
     Lsn position_;                 // the runner's thread, once started
     bool open_ = false;            // the first call, which opens the sink, went well; the runner's thread
     Lsn advanced_;                 // the runner's thread
+    bool written_ = false;         // since the queue last ran dry; the runner's thread
     std::deque<Pending> pending_;  // written, not yet durable; the runner's thread
     std::promise<void> ended_;
     std::future<void> ended_future_;

@@ -2,7 +2,7 @@
 //
 // One thread of its own calls every method of a sink (pipeline/sink_runner.h), in the order
 //   open → stored_position → [begin_snapshot → write* → end_snapshot] → begin_streaming → (write | advance |
-//   poll)* → flush → close
+//   poll | ran_dry)* → flush → close
 // and close may come at any point. Slices arrive in commit order, each transaction whole (first … last)
 // unless the stream breaks; then the pipeline closes all sinks, opens them again and replays from the least
 // stored position.
@@ -96,6 +96,11 @@ class Sink {
     virtual std::optional<std::chrono::steady_clock::time_point> poll_deadline() const {
         return std::nullopt;
     }
+
+    // Nothing more is queued for now: what was held back to go together with what might follow need not wait
+    // any longer. Called after the last queued slice, each time the queue has run dry; what comes while it
+    // works is queued. This is how a batch is small at a low rate and large at a high one.
+    virtual Status ran_dry() { return {}; }
 
     // Cumulative and monotone while open: every transaction that ends at or before it is durable here.
     virtual Lsn durable_lsn() const = 0;

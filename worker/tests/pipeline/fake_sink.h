@@ -48,6 +48,11 @@ class FakeSink : public Sink {
         if (acknowledged_ > durable_) durable_ = acknowledged_;
         return {};
     }
+    Status ran_dry() override {
+        const std::lock_guard lock(mutex_);
+        dry_after_.push_back(slices_.size());
+        return next_;
+    }
     int wait_fd() const override { return wake_.fd(); }
     Lsn durable_lsn() const override { return durable_; }
     Status flush(std::chrono::milliseconds) override { return {}; }
@@ -81,6 +86,12 @@ class FakeSink : public Sink {
         return advances_;
     }
 
+    // How many slices had come each time the queue ran dry.
+    std::vector<std::size_t> dry_after() {
+        const std::lock_guard lock(mutex_);
+        return dry_after_;
+    }
+
     std::atomic<bool> busy{false};  // has been in write
     std::atomic<bool> closed{false};
 
@@ -95,6 +106,7 @@ class FakeSink : public Sink {
     Lsn acknowledged_;
     std::vector<SlicePtr> slices_;
     std::vector<Lsn> advances_;
+    std::vector<std::size_t> dry_after_;
 };
 
 }  // namespace cdc

@@ -74,6 +74,21 @@ TEST_F(SinkRunnerTest, AnAdvanceNeverOvertakesAQueuedTransaction) {
     EXPECT_EQ(sink.count(), 2u);
 }
 
+TEST_F(SinkRunnerTest, TheSinkHearsOnceThatItsQueueHasRunDry) {
+    ASSERT_TRUE(runner.begin_streaming(Lsn{0x10}).get().ok());
+    sink.block(true);
+    for (std::uint64_t i = 2; i < 7; ++i)
+        runner.write(transaction(i * 0x10, i * 0x10 + 8));
+    sink.block(false);
+    ASSERT_TRUE(eventually([&] { return !sink.dry_after().empty() && sink.dry_after().back() == 5; }));
+    const std::size_t heard = sink.dry_after().size();
+    runner.advance(Lsn{0x1000});
+    ASSERT_TRUE(eventually([&] { return runner.durable_lsn() == Lsn{0x1000}; }));
+    EXPECT_EQ(sink.dry_after().size(), heard) << "without a slice there is nothing to let go";
+    runner.write(transaction(0x1000, 0x1008));
+    ASSERT_TRUE(eventually([&] { return sink.dry_after().back() == 6; }));
+}
+
 TEST_F(SinkRunnerTest, AFailureStopsTheRunnerAndIsKept) {
     ASSERT_TRUE(runner.begin_streaming(Lsn{0x10}).get().ok());
     sink.fail_with(Status::reject("value too long"));

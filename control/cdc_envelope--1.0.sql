@@ -53,6 +53,10 @@ CREATE FUNCTION cdc_envelope.encode(
 ) RETURNS text
     LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cdc_envelope_encode';
 
+-- Whether the stream captures a table under these options, which may be those of encode(); null where there is none.
+CREATE FUNCTION cdc_envelope.captures(relation regclass, options text[] DEFAULT '{}') RETURNS boolean
+    LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cdc_envelope_captures';
+
 -- Records the definition of a table where it, or the table's name, differs from what was recorded last. In C, and so
 -- under a snapshot of its own: the transaction's may be from before another session's DDL (REPEATABLE READ).
 CREATE FUNCTION cdc_envelope.record_definition(relation oid, tag text, statement text) RETURNS void
@@ -164,6 +168,37 @@ CREATE EVENT TRIGGER cdc_envelope_ddl_command_end ON ddl_command_end EXECUTE FUN
 CREATE EVENT TRIGGER cdc_envelope_sql_drop ON sql_drop EXECUTE FUNCTION cdc_envelope.on_sql_drop();
 CREATE EVENT TRIGGER cdc_envelope_drop_extension ON ddl_command_start WHEN TAG IN ('DROP EXTENSION', 'DROP SCHEMA')
     EXECUTE FUNCTION cdc_envelope.on_drop_extension();
+
+-- What a slot may emit: the slot's own row holds, else that of '*', else nothing is kept back. The options that the
+-- client gives narrow it further, and never widen it. Read as it is now, whatever is decoded.
+CREATE TABLE cdc_envelope.slot_policy (
+    slot_name         text COLLATE "C" PRIMARY KEY CHECK (slot_name ~ '^([*]|[a-z0-9_]{1,63})$'),
+    include_tables    text[] NOT NULL,              -- schema.table, * for any run of characters; '{}': none
+    exclude_tables    text[] NOT NULL DEFAULT '{}',
+    columns           text[] NOT NULL DEFAULT '{}', -- schema.table.column: a table named here shows these columns alone
+    masks             text[] NOT NULL DEFAULT '{}', -- schema.table.column:redact or :hash
+    publication_names text[],                       -- what these have, with their row filters; null: not restricted by any
+    messages          text NOT NULL DEFAULT 'off',  -- logical messages: off, transactional or all
+    statements        boolean NOT NULL DEFAULT false -- s events carry the text of the command
+) WITH (user_catalog_table = true);
+
+REVOKE ALL ON cdc_envelope.slot_policy FROM PUBLIC;
+
+COMMENT ON TABLE cdc_envelope.slot_policy IS 'what a slot may emit, whatever its client asks for';
+
+-- A row that could not be read later is refused, and whoever streams is told. Always: a policy that came past it
+-- would not be noticed.
+CREATE FUNCTION cdc_envelope.check_slot_policy() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'cdc_envelope_check_slot_policy';
+
+REVOKE ALL ON FUNCTION cdc_envelope.check_slot_policy() FROM PUBLIC;
+
+CREATE TRIGGER check_slot_policy AFTER INSERT OR UPDATE OR DELETE ON cdc_envelope.slot_policy
+    FOR EACH ROW EXECUTE FUNCTION cdc_envelope.check_slot_policy();
+
+ALTER TABLE cdc_envelope.slot_policy ENABLE ALWAYS TRIGGER check_slot_policy;
+
+SELECT pg_catalog.pg_extension_config_dump('cdc_envelope.slot_policy', '');
 
 -- How far each slot of this plugin in this database is.
 CREATE VIEW cdc_envelope.slots AS

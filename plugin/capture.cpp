@@ -1,17 +1,91 @@
 #include "capture.h"
 
+#include "definition.h"
+
 namespace cdc {
 namespace {
 
-bool captures_present(const Options& options, Relation relation, List* names) {
-    if (!options_capture(options, list_concat(names, table_names(relation)))) return false;
+const Rules* policy_rules(const Options& options) {
+    return options.policy != nullptr ? &options.policy->rules : nullptr;
+}
+
+// A row of the history under a name the table had: the options mean it by what it is called now too, so that
+// a consumer sees a table come and go. What a policy hides stays hidden under its old name.
+bool captures_present(const Options& options, Relation relation, TableName* recorded) {
+    List* const names = table_names(relation);
+    if (!rules_capture(options.rules, list_concat(list_make1(recorded), names))) return false;
+    if (const Rules* const policy = policy_rules(options)) {
+        if (!rules_capture(*policy, names)) return false;
+        List* const then = list_copy(names);
+        linitial(then) = recorded;
+        if (!rules_capture(*policy, then)) return false;
+    }
     const Published published = published_as(options, relation);
     return published.any && !OidIsValid(published.root);
 }
 
-bool captures_gone(const Options& options, const char* schema, List* names, Datum publications, bool none) {
-    if (!options_capture(options, names)) return false;
-    return published_before(options, schema, none ? nullptr : DatumGetArrayTypeP(publications));
+bool captures_gone(const Options& options, TableName* recorded, ArrayType* publications) {
+    if (!captures_table(options, list_make1(recorded))) return false;
+    const Rules* const policy = policy_rules(options);
+    return published_before(options.rules, recorded->schema, publications) &&
+           (policy == nullptr || published_before(*policy, recorded->schema, publications));
+}
+
+void check_each(const Rules& rules, const char* hint) {
+    ListCell* cell;
+    foreach (cell, rules.publication_names) {
+        const char* const name = static_cast<const char*>(lfirst(cell));
+        if (OidIsValid(get_publication_oid(name, true))) continue;
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("publication \"%s\" does not exist", name),
+                        errhint("%s", hint)));
+    }
+}
+
+TableName recorded_name(TupleDesc history, HeapTuple row) {
+    return {history_text(history, row, history_schema_name), history_text(history, row, history_table_name)};
+}
+
+// The columns that the policy shows of a table whose definition was recorded.
+struct ShownColumns {
+    bool all;
+    List* names;  // of char*
+};
+
+ShownColumns narrowed(const ShownColumns& shown, List* columns) {
+    if (shown.all) return {false, columns};
+    List* both = NIL;
+    ListCell* cell;
+    foreach (cell, shown.names) {
+        auto* const name = static_cast<char*>(lfirst(cell));
+        ListCell* other;
+        foreach (other, columns) {
+            if (strcmp(static_cast<const char*>(lfirst(other)), name) == 0) both = lappend(both, name);
+        }
+    }
+    return {false, both};
+}
+
+// What the publications of the policy show of a table that is there.
+ShownColumns published_columns(const Rules& policy, Relation relation) {
+    const Published published = published_by(policy, false, relation);
+    if (published.all_columns) return {true, NIL};
+    List* columns = NIL;
+    for (int number = -1; (number = bms_next_member(published.columns, number)) >= 0;) {
+        char* const name = get_attname(RelationGetRelid(relation), static_cast<AttrNumber>(number), true);
+        if (name != nullptr) columns = lappend(columns, name);
+    }
+    return {false, columns};
+}
+
+// relation: null where it is gone; then no publication can be asked for its columns, and none is shown.
+ShownColumns shown_columns(const Rules& policy, TableName* recorded, Relation relation) {
+    List* names = list_make1(recorded);
+    ShownColumns shown = {true, NIL};
+    if (relation != nullptr) names = list_concat(names, table_names(relation));
+    if (policy.only_published)
+        shown = relation != nullptr ? published_columns(policy, relation) : ShownColumns{false, NIL};
+    List* const columns = rules_columns_of(policy, names);
+    return columns == NIL ? shown : narrowed(shown, columns);
 }
 
 }  // namespace
@@ -27,16 +101,70 @@ List* table_names(Relation relation) {
     return names;
 }
 
+bool captures_table(const Options& options, const List* names) {
+    const Rules* const policy = policy_rules(options);
+    return rules_capture(options.rules, names) && (policy == nullptr || rules_capture(*policy, names));
+}
+
+bool captures_column(const Options& options, const List* names, const char* column) {
+    const Rules* const policy = policy_rules(options);
+    return policy == nullptr || rules_show(*policy, names, column);
+}
+
+MaskKind mask_of(const Options& options, const List* names, const char* column) {
+    const MaskKind own = rules_mask_of(options.rules, names, column);
+    const Rules* const policy = policy_rules(options);
+    if (policy == nullptr || own == MaskKind::redact) return own;
+    const MaskKind given = rules_mask_of(*policy, names, column);
+    return given != MaskKind::none ? given : own;
+}
+
+Messages messages_captured(const Options& options) {
+    if (options.policy == nullptr) return options.messages;
+    return Min(options.messages, options.policy->messages);
+}
+
+bool captures_statements(const Options& options) {
+    return options.policy == nullptr || options.policy->statements;
+}
+
+Published published_as(const Options& options, Relation relation) {
+    Published published = published_by(options.rules, options.partition_root, relation);
+    const Rules* const policy = policy_rules(options);
+    if (policy == nullptr || !policy->only_published) return published;
+    return published_by_both(published, published_by(*policy, options.partition_root, relation));
+}
+
+void publications_check(const Options& options) {
+    check_each(options.rules,
+               "Create it with CREATE PUBLICATION, or correct the option \"publication_names\".");
+    if (const Rules* const policy = policy_rules(options))
+        check_each(*policy, "Create it with CREATE PUBLICATION, or correct the slot's policy.");
+}
+
+const char* captured_definition(const Options& options, TupleDesc history, HeapTuple row,
+                                HistoryColumn definition) {
+    const char* const json = history_text(history, row, definition);
+    const Rules* const policy = policy_rules(options);
+    if (policy == nullptr || json == nullptr) return json;
+    TableName recorded = recorded_name(history, row);
+    bool null = false;
+    const Oid relid = DatumGetObjectId(heap_getattr(row, history_relid, history, &null));
+    Relation relation = RelationIdGetRelation(relid);
+    const ShownColumns shown = shown_columns(*policy, &recorded, relation);
+    if (relation != nullptr) RelationClose(relation);
+    return shown.all ? json : definition_of_columns(json, shown.names);
+}
+
 bool captures_definition(const Options& options, TupleDesc history, HeapTuple row) {
-    TableName recorded = {history_text(history, row, history_schema_name),
-                          history_text(history, row, history_table_name)};
-    List* const names = list_make1(&recorded);
+    TableName recorded = recorded_name(history, row);
     bool null = false;
     const Oid relid = DatumGetObjectId(heap_getattr(row, history_relid, history, &null));
     const Datum publications = heap_getattr(row, history_publications, history, &null);
     Relation relation = RelationIdGetRelation(relid);
-    if (relation == nullptr) return captures_gone(options, recorded.schema, names, publications, null);
-    const bool captured = captures_present(options, relation, names);
+    if (relation == nullptr)
+        return captures_gone(options, &recorded, null ? nullptr : DatumGetArrayTypeP(publications));
+    const bool captured = captures_present(options, relation, &recorded);
     RelationClose(relation);
     return captured;
 }

@@ -5,7 +5,6 @@
 #include "batch.h"
 #include "capture.h"
 #include "envelope.h"
-#include "publications.h"
 #include "relation_cache.h"
 #include "schema_version.h"
 #include "settings.h"
@@ -151,6 +150,26 @@ Options* parse_options(List* given) {
     return options;
 }
 
+// Reads the policy that holds now. A change that is heard of meanwhile makes it be read again.
+void read_policy(Session* session) {
+    MemoryContext caller = MemoryContextSwitchTo(session->policy_context);
+    session->options->policy = nullptr;
+    uint64 generation;
+    do {
+        generation = slot_policy_generation();
+        MemoryContextReset(session->policy_context);
+        session->options->policy = slot_policy_read(NameStr(session->decoding->slot->data.name));
+    } while (generation != slot_policy_generation());
+    MemoryContextSwitchTo(caller);
+}
+
+// Catalogue entries that were read as of now are of no use to decoding, which goes on in the past. (The SQL
+// functions do the same, logicalfuncs.c.)
+void forget_present(Session* session) {
+    InvalidateSystemCaches();
+    session->policy_generation = slot_policy_generation();  // that was no news of the policy
+}
+
 // Runs a body with the session's row context as the current one, empty before and after.
 template <typename Body>
 void in_row_context(LogicalDecodingContext* decoding, const Body& body) {
@@ -183,16 +202,15 @@ void startup(LogicalDecodingContext* decoding, OutputPluginOptions* plugin_optio
     // A walsender calls this outside a transaction, where the catalogues can't be read.
     in_transaction([decoding] {
         Options* const options = parse_options(decoding->output_plugin_options);
-        publications_check(*options);
         Session* const session =
             session_create(decoding->context, options, NameStr(decoding->slot->data.name));
         session->decoding = decoding;
         relation_cache_create(session);
+        read_policy(session);
+        publications_check(*options);
         decoding->output_plugin_private = session;
     });
-    // What has been read is of today; decoding starts in the past. (The SQL functions do the same,
-    // logicalfuncs.c.)
-    InvalidateSystemCaches();
+    forget_present(session_of(decoding));
     MemoryContextSwitchTo(caller);
 }
 
@@ -231,7 +249,7 @@ void truncate(LogicalDecodingContext* decoding, ReorderBufferTXN*, int count, Re
 void message(LogicalDecodingContext* decoding, ReorderBufferTXN*, XLogRecPtr lsn, bool transactional,
              const char* prefix, Size size, const char* content) {
     in_row_context(decoding, [=](Session* session) {
-        const Messages wanted = session->options->messages;
+        const Messages wanted = messages_captured(*session->options);
         if (wanted == Messages::off || (!transactional && wanted != Messages::all)) return skip(session);
         if (transactional) {
             begin_if_needed(session);
@@ -253,8 +271,19 @@ void message(LogicalDecodingContext* decoding, ReorderBufferTXN*, XLogRecPtr lsn
     });
 }
 
+// Called for each record that is decoded, so also just before a transaction is replayed, and never in the
+// middle of that: here the catalogues can be read as they are now.
+void heed_policy_changes(Session* session) {
+    AcceptInvalidationMessages();
+    if (session->policy_generation == slot_policy_generation()) return;
+    in_transaction([session] { read_policy(session); });
+    session->relations_stale = true;
+    forget_present(session);
+}
+
 bool filter_by_origin(LogicalDecodingContext* decoding, RepOriginId origin) {
-    const Session* const session = session_of(decoding);
+    Session* const session = session_of(decoding);
+    if (session != nullptr) heed_policy_changes(session);
     return session != nullptr && session->options->own_origin_only && origin != InvalidRepOriginId;
 }
 

@@ -75,6 +75,30 @@ List* index_columns(Oid index_oid) {
     return columns;
 }
 
+constexpr char kColumnStart[] = "{\"name\":";
+
+// Where a column's object ends: after the brace that is not inside a string. They hold no objects.
+const char* end_of_column(const char* at) {
+    for (bool quoted = false; *at != '\0'; ++at) {
+        if (quoted && *at == '\\' && at[1] != '\0')
+            ++at;
+        else if (*at == '"')
+            quoted = !quoted;
+        else if (*at == '}' && !quoted)
+            return at + 1;
+    }
+    return at;
+}
+
+bool is_one_of(const char* column, const List* labels) {
+    ListCell* cell;
+    foreach (cell, labels) {
+        const auto* label = static_cast<const char*>(lfirst(cell));
+        if (strncmp(column + strlen(kColumnStart), label, strlen(label)) == 0) return true;
+    }
+    return false;
+}
+
 }  // namespace
 
 bool is_live_column(const FormData_pg_attribute& column) {
@@ -111,6 +135,33 @@ TableDefinition table_definition(Relation relation) {
     append_raw(&text, "}");
     definition.json = text.data;
     return definition;
+}
+
+char* definition_of_columns(const char* json, const List* columns) {
+    List* labels = NIL;  // "name", as JSON
+    ListCell* cell;
+    foreach (cell, columns) {
+        StringInfoData label;
+        initStringInfo(&label);
+        json_append_string(&label, static_cast<const char*>(lfirst(cell)));
+        append_raw(&label, ",");
+        labels = lappend(labels, label.data);
+    }
+    StringInfoData text;
+    initStringInfo(&text);
+    const char* at = strchr(json, '[') + 1;
+    append_raw(&text, json, static_cast<size_t>(at - json));
+    for (bool first = true; strncmp(at, kColumnStart, strlen(kColumnStart)) == 0;) {
+        const char* const end = end_of_column(at);
+        if (is_one_of(at, labels)) {
+            if (!first) append_raw(&text, ",");
+            append_raw(&text, at, static_cast<size_t>(end - at));
+            first = false;
+        }
+        at = *end == ',' ? end + 1 : end;
+    }
+    append_raw(&text, at);
+    return text.data;
 }
 
 }  // namespace cdc

@@ -20,6 +20,9 @@ struct TableDefinition {
 
 TableDefinition table_definition(Relation relation);
 
+// A definition's JSON with these of its columns (char*) alone; the fingerprint stays that of the whole.
+char* definition_of_columns(const char* json, const List* columns);
+
 // Column numbers (attnum) of the table's key, in its order: the replica identity's index, or else the primary
 // key; NIL where there is none.
 List* table_key_columns(Relation relation);

@@ -3,9 +3,10 @@
 
 #include "definition.h"
 #include "envelope.h"
-#include "publications.h"
 #include "relation_cache.h"
 #include "settings.h"
+#include "slot_policy.h"
+#include "sql_options.h"
 
 extern "C" {
 PG_FUNCTION_INFO_V1(cdc_envelope_encode);
@@ -28,25 +29,6 @@ struct CallSite {
     uint64 row_identity;  // the type cache's tupDesc_identifier of the row type
     StringInfoData line;
 };
-
-void set_option(Options* options, char* text) {
-    char* const equals = strchr(text, '=');
-    if (equals != nullptr) *equals = '\0';
-    options_set(options, text, equals != nullptr ? equals + 1 : nullptr);
-}
-
-Options* parse_options(ArrayType* array) {
-    Options* const options = options_create();
-    Datum* texts;
-    bool* nulls;
-    int count;
-    deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &texts, &nulls, &count);
-    for (int i = 0; i < count; ++i) {
-        if (nulls[i]) ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("an option is null")));
-        set_option(options, TextDatumGetCString(texts[i]));
-    }
-    return options;
-}
 
 char parse_op(text* op) {
     if (VARSIZE_ANY_EXHDR(op) != 1 || strchr("rcud", *VARDATA_ANY(op)) == nullptr) {
@@ -83,9 +65,10 @@ CallSite* make_call_site(FunctionCallInfo fcinfo, ArrayType* options) {
     auto* site = static_cast<CallSite*>(palloc0(sizeof(CallSite)));
     site->context = context;
     site->options = DatumGetArrayTypePCopy(PointerGetDatum(options));
-    Options* const parsed = parse_options(options);
-    publications_check(*parsed);
-    site->session = session_create(context, parsed, nullptr);
+    const uint64 generation = slot_policy_generation();
+    const SqlOptions parsed = sql_options(options);
+    site->session = session_create(context, parsed.options, parsed.slot);
+    site->session->policy_generation = generation;
     Relation relation = relation_open(relid, AccessShareLock);
     site->row_identity = identity_of(relation->rd_rel->reltype);
     site->entry = relation_entry_alone(site->session, relation);
@@ -98,10 +81,13 @@ CallSite* make_call_site(FunctionCallInfo fcinfo, ArrayType* options) {
 
 bool fits(const CallSite& site, Oid row_type, const ArrayType* options) {
     return VARSIZE(site.options) == VARSIZE(options) &&
-           memcmp(site.options, options, VARSIZE(options)) == 0 && site.row_identity == identity_of(row_type);
+           memcmp(site.options, options, VARSIZE(options)) == 0 &&
+           site.row_identity == identity_of(row_type) &&
+           (site.session->options->policy == nullptr ||
+            site.session->policy_generation == slot_policy_generation());
 }
 
-// Options may differ from row to row, and a function's expression may outlive an ALTER TABLE.
+// Options may differ from row to row, and a function's expression may outlive an ALTER TABLE or a policy.
 CallSite* call_site(FunctionCallInfo fcinfo) {
     ArrayType* const options = PG_GETARG_ARRAYTYPE_P(kOptions);
     auto* site = static_cast<CallSite*>(fcinfo->flinfo->fn_extra);

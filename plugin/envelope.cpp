@@ -1,5 +1,6 @@
 #include "envelope.h"
 
+#include "capture.h"
 #include "json_writer.h"
 #include "schema_version.h"
 
@@ -166,15 +167,16 @@ void append_schema_event(const Session& session, TupleDesc descriptor, HeapTuple
     append_raw(out, ",\"table\":");
     json_append_string(out, table);
     append_raw(out, ",\"key\":null,\"before\":");
-    const char* const before = history_text(descriptor, row, history_previous);
-    const char* const after = history_text(descriptor, row, history_definition);
+    const char* const before = captured_definition(*session.options, descriptor, row, history_previous);
+    const char* const after = captured_definition(*session.options, descriptor, row, history_definition);
     append_raw(out, before != nullptr ? before : "null");
     append_raw(out, ",\"after\":");
     append_raw(out, after != nullptr ? after : "null");
     append_raw(out, ",\"ddl\":{\"tag\":");
     json_append_string(out, history_text(descriptor, row, history_tag));
     append_raw(out, ",\"statement\":");
-    const char* const statement = history_text(descriptor, row, history_statement);
+    const char* const statement =
+        captures_statements(*session.options) ? history_text(descriptor, row, history_statement) : nullptr;
     if (statement != nullptr)
         json_append_string(out, statement);
     else

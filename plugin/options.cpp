@@ -49,102 +49,6 @@ bool set_integer(int64* target, const char* value, int64 least, int64 most) {
     return true;
 }
 
-// The next item of a comma-separated list, cut at its separator; commas and dots inside double quotes are
-// part of a name. Null at the end of the list.
-char* next_item(char** rest) {
-    if (*rest == nullptr) return nullptr;
-    char* const item = *rest;
-    bool quoted = false;
-    for (char* at = item; *at != '\0'; ++at) {
-        if (*at == '"') quoted = !quoted;
-        if (*at == ',' && !quoted) {
-            *at = '\0';
-            *rest = at + 1;
-            return item;
-        }
-    }
-    *rest = nullptr;
-    return item;
-}
-
-// Splits name.name[.name] in place, taking the quotes off ("" is a quote). False unless there are exactly n
-// parts, none empty.
-bool split_name(char* text, char** parts, int n) {
-    for (int i = 0; i < n; ++i) {
-        char* to = text;
-        parts[i] = text;
-        bool quoted = false;
-        for (;; ++text) {
-            if (*text == '"') {
-                if (quoted && text[1] == '"') {
-                    *to++ = *++text;
-                } else {
-                    quoted = !quoted;
-                }
-            } else if (*text == '\0' || (*text == '.' && !quoted)) {
-                break;
-            } else {
-                *to++ = *text;
-            }
-        }
-        const bool more = *text == '.';
-        *to = '\0';
-        if (quoted || *parts[i] == '\0' || more != (i + 1 < n)) return false;
-        ++text;
-    }
-    return true;
-}
-
-bool set_patterns(List** target, const char* value) {
-    char* rest = pstrdup(value);
-    while (char* item = next_item(&rest)) {
-        char* parts[2];
-        if (!split_name(item, parts, 2)) return false;
-        auto* pattern = static_cast<TablePattern*>(palloc(sizeof(TablePattern)));
-        *pattern = {parts[0], parts[1]};
-        *target = lappend(*target, pattern);
-    }
-    return *target != NIL;
-}
-
-bool set_names(List** target, const char* value) {
-    char* rest = pstrdup(value);
-    while (char* item = next_item(&rest)) {
-        char* part;
-        if (!split_name(item, &part, 1)) return false;
-        *target = lappend(*target, part);
-    }
-    return *target != NIL;
-}
-
-bool set_masks(List** target, const char* value) {
-    char* rest = pstrdup(value);
-    while (char* item = next_item(&rest)) {
-        char* const colon = strrchr(item, ':');
-        if (colon == nullptr) return false;
-        *colon = '\0';
-        const bool redact = is(colon + 1, "redact");
-        char* parts[3];
-        if ((!redact && !is(colon + 1, "hash")) || !split_name(item, parts, 3)) return false;
-        auto* mask = static_cast<ColumnMask*>(palloc(sizeof(ColumnMask)));
-        *mask = {parts[0], parts[1], parts[2], redact ? MaskKind::redact : MaskKind::hash};
-        *target = lappend(*target, mask);
-    }
-    return *target != NIL;
-}
-
-bool set_messages(Messages* target, const char* value) {
-    if (is(value, "off"))
-        *target = Messages::off;
-    else if (is(value, "transactional"))
-        *target = Messages::transactional;
-    else if (is(value, "all"))
-        *target = Messages::all;
-    else
-        return false;
-    return true;
-}
-
 constexpr OptionSetter kOptions[] = {
     {"cluster", "a name", [](Options* o, const char* v) { return set_text(&o->cluster, v); }},
     {"projection", "a name", [](Options* o, const char* v) { return set_text(&o->projection, v); }},
@@ -153,16 +57,16 @@ constexpr OptionSetter kOptions[] = {
      [](Options* o, const char* v) { return set_choice(&o->evidence_literal, v, "hash", "literal"); }},
     {"transactions", "on or off", [](Options* o, const char* v) { return set_switch(&o->transactions, v); }},
     {"messages", "transactional, all or off",
-     [](Options* o, const char* v) { return set_messages(&o->messages, v); }},
+     [](Options* o, const char* v) { return messages_parse(v, &o->messages); }},
     {"ddl", "on or off", [](Options* o, const char* v) { return set_switch(&o->ddl, v); }},
     {"publication_names", "a comma-separated list of publications",
-     [](Options* o, const char* v) { return set_names(&o->publication_names, v); }},
+     [](Options* o, const char* v) { return rules_publish(&o->rules, v); }},
     {"include_tables", "a comma-separated list of schema.table, * allowed",
-     [](Options* o, const char* v) { return set_patterns(&o->include_tables, v); }},
+     [](Options* o, const char* v) { return rules_include(&o->rules, v); }},
     {"exclude_tables", "a comma-separated list of schema.table, * allowed",
-     [](Options* o, const char* v) { return set_patterns(&o->exclude_tables, v); }},
+     [](Options* o, const char* v) { return rules_exclude(&o->rules, v); }},
     {"mask", "a comma-separated list of schema.table.column:redact or schema.table.column:hash",
-     [](Options* o, const char* v) { return set_masks(&o->masks, v); }},
+     [](Options* o, const char* v) { return rules_mask(&o->rules, v); }},
     {"int8", "number or string",
      [](Options* o, const char* v) { return set_choice(&o->values.int8_as_string, v, "number", "string"); }},
     {"json", "native or string",
@@ -188,51 +92,19 @@ char* known_names() {
     return names.data;
 }
 
-// '*' stands for any run of characters, everything else for itself.
-bool matches(const char* pattern, const char* text) {
-    const char* star = nullptr;
-    const char* resume = nullptr;
-    while (*text != '\0') {
-        if (*pattern == '*') {
-            star = pattern++;
-            resume = text;
-        } else if (*pattern == *text) {
-            ++pattern, ++text;
-        } else if (star != nullptr) {
-            pattern = star + 1;
-            text = ++resume;
-        } else {
-            return false;
-        }
-    }
-    while (*pattern == '*')
-        ++pattern;
-    return *pattern == '\0';
-}
-
-bool matches_any(const List* patterns, const List* names) {
-    ListCell* pattern_cell;
-    foreach (pattern_cell, patterns) {
-        const auto* pattern = static_cast<const TablePattern*>(lfirst(pattern_cell));
-        ListCell* name_cell;
-        foreach (name_cell, names) {
-            const auto* name = static_cast<const TableName*>(lfirst(name_cell));
-            if (matches(pattern->schema, name->schema) && matches(pattern->table, name->table)) return true;
-        }
-    }
-    return false;
-}
-
-bool names_table(const ColumnMask& mask, const List* names) {
-    ListCell* cell;
-    foreach (cell, names) {
-        const auto* name = static_cast<const TableName*>(lfirst(cell));
-        if (is(mask.schema, name->schema) && is(mask.table, name->table)) return true;
-    }
-    return false;
-}
-
 }  // namespace
+
+bool messages_parse(const char* value, Messages* target) {
+    if (is(value, "off"))
+        *target = Messages::off;
+    else if (is(value, "transactional"))
+        *target = Messages::transactional;
+    else if (is(value, "all"))
+        *target = Messages::all;
+    else
+        return false;
+    return true;
+}
 
 Options* options_create() {
     auto* options = static_cast<Options*>(palloc0(sizeof(Options)));
@@ -262,22 +134,6 @@ void options_set(Options* options, const char* name, const char* value) {
     }
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown option \"%s\"", name),
                     errhint("The options of cdc_envelope are %s.", known_names())));
-}
-
-bool options_capture(const Options& options, const List* names) {
-    if (options.include_tables != NIL && !matches_any(options.include_tables, names)) return false;
-    return !matches_any(options.exclude_tables, names);
-}
-
-MaskKind options_mask(const Options& options, const List* names, const char* column) {
-    MaskKind strictest = MaskKind::none;
-    ListCell* cell;
-    foreach (cell, options.masks) {
-        const auto* mask = static_cast<const ColumnMask*>(lfirst(cell));
-        if (!is(mask->column, column) || !names_table(*mask, names)) continue;
-        if (strictest == MaskKind::none || mask->kind == MaskKind::redact) strictest = mask->kind;
-    }
-    return strictest;
 }
 
 }  // namespace cdc

@@ -29,6 +29,7 @@ extern "C" {
 #include "catalog/pg_type.h"
 #include "commands/dbcommands.h"
 #include "commands/extension.h"
+#include "commands/trigger.h"
 #include "common/shortest_dec.h"
 #include "datatype/timestamp.h"
 #include "fmgr.h"

@@ -73,19 +73,8 @@ List* with_partition_ancestors(Relation relation) {
     return list_concat(oids, get_partition_ancestors(RelationGetRelid(relation)));
 }
 
-void publications_check(const Options& options) {
-    ListCell* cell;
-    foreach (cell, options.publication_names) {
-        const char* const name = static_cast<const char*>(lfirst(cell));
-        if (OidIsValid(get_publication_oid(name, true))) continue;
-        ereport(ERROR,
-                (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("publication \"%s\" does not exist", name),
-                 errhint("Create it with CREATE PUBLICATION, or correct the option \"publication_names\".")));
-    }
-}
-
-bool published_before(const Options& options, const char* schema, ArrayType* listed) {
-    if (options.publication_names == NIL) return true;
+bool published_before(const Rules& rules, const char* schema, ArrayType* listed) {
+    if (!rules.only_published) return true;
     Datum* names = nullptr;
     int count = 0;
     if (listed != nullptr)
@@ -93,7 +82,7 @@ bool published_before(const Options& options, const char* schema, ArrayType* lis
     const Oid schema_oid = get_namespace_oid(schema, true);
     List* const of_schema = OidIsValid(schema_oid) ? GetSchemaPublications(schema_oid) : NIL;
     ListCell* cell;
-    foreach (cell, options.publication_names) {
+    foreach (cell, rules.publication_names) {
         char* const name = static_cast<char*>(lfirst(cell));
         for (int i = 0; i < count; ++i) {
             if (strcmp(TextDatumGetCString(names[i]), name) == 0) return true;
@@ -105,23 +94,23 @@ bool published_before(const Options& options, const char* schema, ArrayType* lis
     return false;
 }
 
-Published published_as(const Options& options, Relation relation) {
+Published published_by(const Rules& rules, bool by_root, Relation relation) {
     Published published;
     memset(&published, 0, sizeof(published));
-    if (options.partition_root) published.root = root_of(relation);
-    published.as_one = options.partition_root;
-    if (options.publication_names == NIL) {
+    if (by_root) published.root = root_of(relation);
+    published.as_one = by_root;
+    if (!rules.only_published) {
         published.any = true;
+        published.all_columns = true;
         memset(published.changes, true, sizeof(published.changes));
         return published;
     }
     List* const oids = with_partition_ancestors(relation);
-    bool all_columns = false;
     ListCell* cell;
-    foreach (cell, options.publication_names) {
+    foreach (cell, rules.publication_names) {
         const Publication* publication = GetPublicationByName(static_cast<char*>(lfirst(cell)), true);
         if (publication == nullptr) continue;  // not made yet where decoding is
-        const Oid as = published_ancestor(*publication, oids, &published.columns, &all_columns);
+        const Oid as = published_ancestor(*publication, oids, &published.columns, &published.all_columns);
         if (!OidIsValid(as)) continue;
         published.any = true;
         const PublicationActions& actions = publication->pubactions;
@@ -132,8 +121,21 @@ Published published_as(const Options& options, Relation relation) {
         if (publication->pubviaroot && as != RelationGetRelid(relation)) published.root = as;
         published.as_one = published.as_one || publication->pubviaroot;
     }
-    if (all_columns) published.columns = nullptr;
     return published;
+}
+
+Published published_by_both(const Published& one, const Published& other) {
+    Published both = one;
+    both.any = one.any && other.any;
+    for (int i = 0; i < 4; ++i)
+        both.changes[i] = one.changes[i] && other.changes[i];
+    both.all_columns = one.all_columns && other.all_columns;
+    both.columns = one.all_columns     ? other.columns
+                   : other.all_columns ? one.columns
+                                       : bms_intersect(one.columns, other.columns);
+    if (!OidIsValid(both.root)) both.root = other.root;
+    both.as_one = one.as_one || other.as_one;
+    return both;
 }
 
 }  // namespace cdc

@@ -4,6 +4,7 @@
 
 #include "capture.h"
 #include "definition.h"
+#include "extension_tables.h"
 #include "json_writer.h"
 #include "schema_version.h"
 
@@ -82,12 +83,12 @@ char* make_label(const char* name) {
     return text.data;
 }
 
-[[noreturn]] void refuse_masked_key(const char* schema, const char* table, const char* column) {
-    ereport(ERROR,
-            (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-             errmsg("column \"%s\" of table \"%s.%s\" is masked, but it is part of the table's key", column,
-                    schema, table),
-             errhint("Take it out of option \"mask\": without the key no consumer can tell rows apart.")));
+[[noreturn]] void refuse_key(const char* schema, const char* table, const char* column, const char* how,
+                             const char* remedy) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                    errmsg("column \"%s\" of table \"%s.%s\" is %s, but it is part of the table's key",
+                           column, schema, table, how),
+                    errhint("%s: without the key no consumer can tell rows apart.", remedy)));
     pg_unreachable();
 }
 
@@ -100,7 +101,7 @@ void add_column(Session* session, RelationEntry* entry, const FormData_pg_attrib
     column.label_length = static_cast<int>(strlen(column.label));
     column.encoder =
         value_encoder_create(attribute.atttypid, attribute.atttypmod, session->value_options, entry->context);
-    column.mask = options_mask(*session->options, names, column.name);
+    column.mask = mask_of(*session->options, names, column.name);
     column.in_identity = entry->old_image_is_whole || list_member_int(identity, attribute.attnum);
     entry->uses_output_functions =
         entry->uses_output_functions || value_encoder_uses_output_function(column.encoder);
@@ -132,12 +133,14 @@ void build_columns(Session* session, RelationEntry* entry, Relation relation, Re
         if (!is_live_column(*attribute)) continue;
         if (shown != relation) attribute = find_column(entry->descriptor, NameStr(attribute->attname));
         if (attribute == nullptr) continue;
-        if (published.columns != nullptr && !bms_is_member(attribute->attnum, published.columns)) continue;
+        if (!published.all_columns && !bms_is_member(attribute->attnum, published.columns)) continue;
+        if (!captures_column(*session->options, names, NameStr(attribute->attname))) continue;
         add_column(session, entry, *attribute, identity, names);
     }
 }
 
-void build_key(RelationEntry* entry, Relation shown, const char* schema) {
+void build_key(Session* session, RelationEntry* entry, Relation shown, const char* schema,
+               const List* names) {
     List* const key = table_key_columns(shown);
     entry->key = static_cast<int*>(palloc(sizeof(int) * static_cast<Size>(Max(list_length(key), 1))));
     ListCell* cell;
@@ -147,12 +150,18 @@ void build_key(RelationEntry* entry, Relation shown, const char* schema) {
         int at = 0;
         while (at < entry->column_count && strcmp(entry->columns[at].name, name) != 0)
             ++at;
+        if (!captures_column(*session->options, names, name))
+            refuse_key(schema, RelationGetRelationName(shown), name, "hidden",
+                       "Add it to the columns in the slot's policy");
         if (at == entry->column_count) {  // a publication's column list leaves it out
             entry->key_count = 0;
             return;
         }
         if (entry->columns[at].mask != MaskKind::none)
-            refuse_masked_key(schema, RelationGetRelationName(shown), name);
+            refuse_key(schema, RelationGetRelationName(shown), name, "masked",
+                       rules_mask_of(session->options->rules, names, name) != MaskKind::none
+                           ? "Take it out of option \"mask\""
+                           : "Take it out of the masks in the slot's policy");
         entry->key[entry->key_count++] = at;
     }
 }
@@ -214,21 +223,21 @@ void build_captured(Session* session, RelationEntry* entry, Relation relation, R
     }
     const char* const schema = get_namespace_name(RelationGetNamespace(shown));
     build_columns(session, entry, relation, shown, names, published);
-    build_key(entry, shown, schema);
+    build_key(session, entry, shown, schema, names);
     build_names(session, entry, relation, shown, schema);
     build_version(session, entry, shown, schema);
 }
 
 void build(Session* session, RelationEntry* entry, Relation relation) {
     entry->is_history = RelationGetRelid(relation) == history_relation(session);
-    if (entry->is_history) return;
+    if (entry->is_history || is_extension_table(relation)) return;
     if (!is_publishable_relation(relation)) return;  // a materialized view's rows are other tables' rows
     if (relation->rd_rel->relispartition) {
         entry->lineage = with_partition_ancestors(relation);
         session->has_partitions = true;
     }
     List* const names = table_names(relation);
-    if (!options_capture(*session->options, names)) return;
+    if (!captures_table(*session->options, names)) return;
     const Published published = published_as(*session->options, relation);
     if (!published.any) return;
     Relation root = OidIsValid(published.root) ? RelationIdGetRelation(published.root) : nullptr;

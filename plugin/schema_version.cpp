@@ -1,16 +1,8 @@
 #include "schema_version.h"
 
+#include "extension_tables.h"
+
 namespace cdc {
-namespace {
-
-// Whoever may create schemas could make a table of this name, of any shape: only the extension's own counts.
-bool belongs_to_extension(Oid relid) {
-    const Oid extension = get_extension_oid("cdc_envelope", true);
-    return OidIsValid(extension) && getExtensionOfObject(RelationRelationId, relid) == extension;
-}
-
-}  // namespace
-
 char* history_text(TupleDesc descriptor, HeapTuple row, HistoryColumn column) {
     bool null = false;
     const Datum value = heap_getattr(row, column, descriptor, &null);
@@ -18,9 +10,7 @@ char* history_text(TupleDesc descriptor, HeapTuple row, HistoryColumn column) {
 }
 
 Oid find_history() {
-    const Oid schema = get_namespace_oid("cdc_envelope", true);
-    const Oid history = OidIsValid(schema) ? get_relname_relid("schema_history", schema) : InvalidOid;
-    return OidIsValid(history) && belongs_to_extension(history) ? history : InvalidOid;
+    return extension_table("schema_history");
 }
 
 HeapTuple history_latest(Relation history, const char* schema, const char* table) {

@@ -53,6 +53,8 @@ Session* session_create(MemoryContext parent, Options* options, const char* defa
     session->transaction_context =
         AllocSetContextCreate(context, "cdc_envelope transaction", ALLOCSET_DEFAULT_SIZES);
     session->row_context = AllocSetContextCreate(context, "cdc_envelope row", ALLOCSET_DEFAULT_SIZES);
+    session->policy_context =
+        AllocSetContextCreate(context, "cdc_envelope slot policy", ALLOCSET_SMALL_SIZES);
     session->options = options;
     session->value_options = options->values;
     session->database_prefix = make_database_prefix(*options);

@@ -35,6 +35,8 @@ struct Session {
     MemoryContext transaction_context;
     MemoryContext row_context;  // reset before each change
     Options* options;
+    MemoryContext policy_context;      // of options->policy
+    uint64 policy_generation;          // under which it was read (slot_policy.h)
     LogicalDecodingContext* decoding;  // null in encode()
 
     char* database_prefix;  // pg://<cluster>/<database>

@@ -21,9 +21,9 @@ struct ArrayEncoder : ValueEncoder {
 ValueOutcome append_dimension(const ArrayEncoder& self, ElementWalk& walk, int dimension, StringInfo out,
                               int limit) {
     const bool innermost = dimension == ARR_NDIM(walk.array) - 1;
-    appendStringInfoChar(out, '[');
+    append_char(out, '[');
     for (int i = 0; i < ARR_DIMS(walk.array)[dimension]; ++i) {
-        if (i > 0) appendStringInfoChar(out, ',');
+        if (i > 0) append_char(out, ',');
         ValueOutcome outcome = ValueOutcome::written;
         Datum element;
         if (!innermost) {
@@ -35,7 +35,7 @@ ValueOutcome append_dimension(const ArrayEncoder& self, ElementWalk& walk, int d
         }
         if (outcome == ValueOutcome::oversize || out->len > limit) return ValueOutcome::oversize;
     }
-    appendStringInfoChar(out, ']');
+    append_char(out, ']');
     return ValueOutcome::written;
 }
 

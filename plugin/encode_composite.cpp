@@ -27,7 +27,7 @@ CompiledAttribute make_attribute(const void* maker, const FormData_pg_attribute&
     StringInfoData name;
     initStringInfo(&name);
     json_append_string(&name, NameStr(column.attname));
-    appendStringInfoChar(&name, ':');
+    append_char(&name, ':');
     auto* attribute = static_cast<Attribute*>(palloc0(sizeof(Attribute)));
     attribute->name_colon = name.data;
     attribute->name_colon_length = name.len;
@@ -38,11 +38,11 @@ CompiledAttribute make_attribute(const void* maker, const FormData_pg_attribute&
 ValueOutcome append_attributes(const RowDefinition& type, HeapTupleHeader header, StringInfo out, int limit) {
     const DeformedRow row = row_deform(type, header);
     bool first = true;
-    appendStringInfoChar(out, '{');
+    append_char(out, '{');
     for (int i = 0; i < type.descriptor->natts; ++i) {
         const auto* attribute = static_cast<const Attribute*>(type.attributes[i]);
         if (attribute == nullptr) continue;
-        if (!first) appendStringInfoChar(out, ',');
+        if (!first) append_char(out, ',');
         first = false;
         append_raw(out, attribute->name_colon, static_cast<size_t>(attribute->name_colon_length));
         if (row.nulls[i]) {
@@ -54,7 +54,7 @@ ValueOutcome append_attributes(const RowDefinition& type, HeapTupleHeader header
         if (outcome != ValueOutcome::written) return outcome;
         if (out->len > limit) return ValueOutcome::oversize;
     }
-    appendStringInfoChar(out, '}');
+    append_char(out, '}');
     return ValueOutcome::written;
 }
 

@@ -75,9 +75,9 @@ ValueOutcome append_infinity(StringInfo out, bool negative) {
 ValueOutcome append_timestamp(StringInfo out, int64 usecs, std::string_view zone) {
     if (TIMESTAMP_NOT_FINITE(usecs)) return append_infinity(out, TIMESTAMP_IS_NOBEGIN(usecs));
     const Split split = split_timestamp(usecs);
-    appendStringInfoChar(out, '"');
+    append_char(out, '"');
     const bool before_christ = append_calendar_day(out, split.days);
-    appendStringInfoChar(out, 'T');
+    append_char(out, 'T');
     append_time_of_day(out, split.usecs);
     append_raw(out, zone);
     append_raw(out, before_christ ? " BC\"" : "\"");
@@ -95,16 +95,16 @@ ValueOutcome write_timestamptz(const ValueEncoder&, Datum value, StringInfo out,
 ValueOutcome write_date(const ValueEncoder&, Datum value, StringInfo out, int) {
     const DateADT date = DatumGetDateADT(value);
     if (DATE_NOT_FINITE(date)) return append_infinity(out, DATE_IS_NOBEGIN(date));
-    appendStringInfoChar(out, '"');
+    append_char(out, '"');
     const bool before_christ = append_calendar_day(out, date);
     append_raw(out, before_christ ? " BC\"" : "\"");
     return ValueOutcome::written;
 }
 
 ValueOutcome write_time(const ValueEncoder&, Datum value, StringInfo out, int) {
-    appendStringInfoChar(out, '"');
+    append_char(out, '"');
     append_time_of_day(out, DatumGetTimeADT(value));
-    appendStringInfoChar(out, '"');
+    append_char(out, '"');
     return ValueOutcome::written;
 }
 
@@ -122,10 +122,10 @@ ValueOutcome write_timetz(const ValueEncoder&, Datum value, StringInfo out, int)
         *to++ = ':';
         to = put_digits(to, offset % SECS_PER_MINUTE, 2);
     }
-    appendStringInfoChar(out, '"');
+    append_char(out, '"');
     append_time_of_day(out, time->time);
     append_raw(out, zone, static_cast<size_t>(to - zone));
-    appendStringInfoChar(out, '"');
+    append_char(out, '"');
     return ValueOutcome::written;
 }
 
@@ -134,9 +134,9 @@ ValueOutcome write_interval(const ValueEncoder&, Datum value, StringInfo out, in
     char text[MAXDATELEN + 1];
     interval2itm(*DatumGetIntervalP(value), &fields);
     EncodeInterval(&fields, INTSTYLE_ISO_8601, text);
-    appendStringInfoChar(out, '"');
+    append_char(out, '"');
     append_raw(out, text);
-    appendStringInfoChar(out, '"');
+    append_char(out, '"');
     return ValueOutcome::written;
 }
 

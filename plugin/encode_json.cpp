@@ -149,9 +149,9 @@ bool append_jsonb_document(Datum value, JsonbSpacing spacing, StringInfo out, in
         if (!first && !closes) append_raw(out, comma);
         first = opens || token == WJB_KEY;
         if (opens) {
-            appendStringInfoChar(out, token == WJB_BEGIN_ARRAY ? '[' : '{');
+            append_char(out, token == WJB_BEGIN_ARRAY ? '[' : '{');
         } else if (closes) {
-            appendStringInfoChar(out, token == WJB_END_ARRAY ? ']' : '}');
+            append_char(out, token == WJB_END_ARRAY ? ']' : '}');
         } else if (!append_jsonb_scalar(out, v, limit)) {
             return false;
         }

@@ -8,9 +8,9 @@ namespace {
 // numeric_out reads no setting, and its text (digits, '-', '.', NaN, Infinity) needs no escape.
 ValueOutcome write_numeric(const ValueEncoder&, Datum value, StringInfo out, int) {
     const char* text = DatumGetCString(DirectFunctionCall1(numeric_out, value));
-    appendStringInfoChar(out, '"');
+    append_char(out, '"');
     append_raw(out, text);
-    appendStringInfoChar(out, '"');
+    append_char(out, '"');
     return ValueOutcome::written;
 }
 
@@ -22,10 +22,10 @@ ValueOutcome write_money(const ValueEncoder&, Datum value, StringInfo out, int) 
     const uint64 hundredths = cash < 0 ? 0 - bits : bits;
     append_raw(out, cash < 0 ? "\"-" : "\"");
     append_uint64(out, hundredths / 100);
-    appendStringInfoChar(out, '.');
-    appendStringInfoChar(out, static_cast<char>('0' + hundredths % 100 / 10));
-    appendStringInfoChar(out, static_cast<char>('0' + hundredths % 10));
-    appendStringInfoChar(out, '"');
+    append_char(out, '.');
+    append_char(out, static_cast<char>('0' + hundredths % 100 / 10));
+    append_char(out, static_cast<char>('0' + hundredths % 10));
+    append_char(out, '"');
     return ValueOutcome::written;
 }
 

@@ -21,9 +21,9 @@ ValueOutcome write_int4(const ValueEncoder&, Datum value, StringInfo out, int) {
 }
 
 ValueOutcome write_int8(const ValueEncoder& self, Datum value, StringInfo out, int) {
-    if (self.options.int8_as_string) appendStringInfoChar(out, '"');
+    if (self.options.int8_as_string) append_char(out, '"');
     append_int64(out, DatumGetInt64(value));
-    if (self.options.int8_as_string) appendStringInfoChar(out, '"');
+    if (self.options.int8_as_string) append_char(out, '"');
     return ValueOutcome::written;
 }
 
@@ -36,9 +36,9 @@ ValueOutcome write_oid(const ValueEncoder&, Datum value, StringInfo out, int) {
 ValueOutcome append_float(StringInfo out, const char* text, int len) {
     const char last = text[len - 1];
     const bool is_word = last == 'N' || last == 'y';  // NaN, Infinity, -Infinity
-    if (is_word) appendStringInfoChar(out, '"');
+    if (is_word) append_char(out, '"');
     append_raw(out, text, static_cast<size_t>(len));
-    if (is_word) appendStringInfoChar(out, '"');
+    if (is_word) append_char(out, '"');
     return ValueOutcome::written;
 }
 
@@ -54,15 +54,15 @@ ValueOutcome write_float8(const ValueEncoder&, Datum value, StringInfo out, int)
 
 ValueOutcome write_uuid(const ValueEncoder&, Datum value, StringInfo out, int) {
     const pg_uuid_t* uuid = DatumGetUUIDP(value);
-    appendStringInfoChar(out, '"');
+    append_char(out, '"');
     append_hex(out, uuid->data, 4);
     for (int at = 4; at < 10; at += 2) {
-        appendStringInfoChar(out, '-');
+        append_char(out, '-');
         append_hex(out, uuid->data + at, 2);
     }
-    appendStringInfoChar(out, '-');
+    append_char(out, '-');
     append_hex(out, uuid->data + 10, 6);
-    appendStringInfoChar(out, '"');
+    append_char(out, '"');
     return ValueOutcome::written;
 }
 
@@ -73,7 +73,7 @@ ValueOutcome write_bytea(const ValueEncoder&, Datum value, StringInfo out, int l
     const bytea* content = DatumGetByteaPP(value);
     append_raw(out, "\"\\\\x");
     append_hex(out, VARDATA_ANY(content), VARSIZE_ANY_EXHDR(content));
-    appendStringInfoChar(out, '"');
+    append_char(out, '"');
     return ValueOutcome::written;
 }
 

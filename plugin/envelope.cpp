@@ -12,10 +12,6 @@ char op_of(RowChange change) {
     return ops[static_cast<int>(change)];
 }
 
-void append_char(StringInfo out, char c) {
-    appendStringInfoCharMacro(out, c);
-}
-
 // ,"ts_source":…,"commit_lsn":…,"xid":…,"seq":N
 void append_stamp(const Session& session, StringInfo out) {
     append_raw(out, session.transaction.stamp, session.transaction.stamp_length);

@@ -1,5 +1,8 @@
 #include "json_writer.h"
 
+#include <algorithm>
+
+#include "plain_run.h"
 #include "text_encoding.h"
 
 namespace cdc {
@@ -8,37 +11,6 @@ namespace {
 
 constexpr char kHexLower[] = "0123456789abcdef";
 constexpr char kHexUpper[] = "0123456789ABCDEF";
-
-constexpr uint64 kOnes = UINT64CONST(0x0101010101010101);
-constexpr uint64 kHighBits = kOnes * 0x80;
-
-// Each test sets at least the high bit of the lowest byte that matches, and none if none matches.
-inline uint64 zero_bytes(uint64 w) {
-    return (w - kOnes) & ~w & kHighBits;
-}
-inline uint64 control_bytes(uint64 w) {
-    return (w - kOnes * 0x20) & ~w & kHighBits;
-}
-inline uint64 escaped_bytes(uint64 w) {
-    return control_bytes(w) | zero_bytes(w ^ kOnes * '"') | zero_bytes(w ^ kOnes * '\\');
-}
-
-inline uint64 load_word(const char* s) {
-    uint64 word;
-    memcpy(&word, s, sizeof(word));
-    return word;
-}
-
-// End of the bytes from s on that a JSON string holds as they are.
-const char* end_of_plain(const char* s, const char* end) {
-    while (end - s >= 8 && escaped_bytes(load_word(s)) == 0) {
-        s += 8;
-    }
-    while (s < end && static_cast<unsigned char>(*s) >= 0x20 && *s != '"' && *s != '\\') {
-        ++s;
-    }
-    return s;
-}
 
 const char* first_non_ascii(const char* s, const char* end) {
     while (end - s >= 8 && (load_word(s) & kHighBits) == 0) {
@@ -85,27 +57,59 @@ char* put_escape(char* to, unsigned char c) {
     return to + 2;
 }
 
+// Longest text that is appended in one go, in bytes: its longest form is what room is made for.
+constexpr size_t kPiece = 4096;
+
+// How far copy_escaped has come, in the source and in the copy.
+struct Copied {
+    const char* from;
+    char* to;
+};
+
+// Copies s with escapes, up to its end or to a high byte where these stop it. There is room for the longest
+// form.
+template <HighBytes high>
+Copied copy_escaped(char* to, const char* s, const char* end) {
+    for (;;) {
+        const size_t run = copy_plain<high>(to, s, static_cast<size_t>(end - s));
+        to += run;
+        s += run;
+        if (s == end || static_cast<unsigned char>(*s) >= 0x80) return {s, to};
+        to = put_escape(to, static_cast<unsigned char>(*s++));
+    }
+}
+
 // Appends text whose non-ASCII bytes, if any, are to be copied. In pieces, each with room for its longest
 // form, so that no byte costs a check of its own.
 bool append_copyable(StringInfo out, const char* s, const char* end, int limit) {
-    constexpr ptrdiff_t piece = 4096;
     while (s < end && out->len <= limit) {
-        const char* piece_end = s + std::min(piece, end - s);
-        enlargeStringInfo(out, static_cast<int>(piece_end - s) * kLongestEscape);
-        char* to = out->data + out->len;
-        for (;;) {
-            const char* plain_end = end_of_plain(s, piece_end);
-            const auto run = static_cast<size_t>(plain_end - s);
-            memcpy(to, s, run);
-            to += run;
-            s = plain_end;
-            if (s == piece_end) break;
-            to = put_escape(to, static_cast<unsigned char>(*s++));
-        }
-        *to = '\0';
-        out->len = static_cast<int>(to - out->data);
+        const size_t piece = std::min(kPiece, static_cast<size_t>(end - s));
+        char* to = make_room(out, piece * kLongestEscape);
+        const Copied copied = copy_escaped<HighBytes::copy>(to, s, s + piece);
+        end_text(out, copied.to);
+        s = copied.from;
     }
     return out->len <= limit;
+}
+
+// A short text, which most are, in one pass and with one look at the room and the limit. False, with out as
+// it was, where it is not short, or holds bytes that need conversion.
+bool append_short_string(StringInfo out, const char* s, size_t len, int limit) {
+    constexpr size_t quotes = 2;
+    const size_t longest = len * kLongestEscape + quotes;
+    if (len > kPiece || !has_room(out, longest, limit)) return false;
+    const char* const end = s + len;
+    char* to = make_room(out, longest);
+    *to++ = '"';
+    Copied copied = copy_escaped<HighBytes::stop>(to, s, end);
+    if (copied.from < end) {
+        const auto left = static_cast<size_t>(end - copied.from);
+        if (!database_is_utf8() || valid_utf8_prefix(copied.from, left) != left) return false;
+        copied = copy_escaped<HighBytes::copy>(copied.to, copied.from, end);
+    }
+    *copied.to = '"';
+    end_text(out, copied.to + 1);
+    return true;
 }
 
 // Appends text whose non-ASCII bytes need conversion, or are not all valid.
@@ -196,34 +200,6 @@ inline bool is_unreserved(unsigned char c) {
 
 }  // namespace
 
-void append_uint64(StringInfo out, uint64 value) {
-    char digits[20];
-    char* first = digits + sizeof(digits);
-    do {
-        *--first = static_cast<char>('0' + value % 10);
-        value /= 10;
-    } while (value != 0);
-    append_raw(out, first, static_cast<size_t>(digits + sizeof(digits) - first));
-}
-
-void append_int64(StringInfo out, int64 value) {
-    const auto magnitude = static_cast<uint64>(value);
-    if (value < 0) appendStringInfoChar(out, '-');
-    append_uint64(out, value < 0 ? 0 - magnitude : magnitude);
-}
-
-void append_hex(StringInfo out, const void* bytes, size_t len) {
-    enlargeStringInfo(out, static_cast<int>(len * 2));
-    const auto* in = static_cast<const unsigned char*>(bytes);
-    char* to = out->data + out->len;
-    for (size_t i = 0; i < len; ++i) {
-        *to++ = kHexLower[in[i] >> 4];
-        *to++ = kHexLower[in[i] & 15];
-    }
-    *to = '\0';
-    out->len += static_cast<int>(len * 2);
-}
-
 const char* end_of_non_ascii(const char* s, const char* end) {
     while (s < end && static_cast<unsigned char>(*s) >= 0x80) {
         ++s;
@@ -256,6 +232,7 @@ bool json_append_non_ascii_within(StringInfo out, const char* s, size_t len, int
 }
 
 bool json_append_string_within(StringInfo out, const char* s, size_t len, int limit) {
+    if (append_short_string(out, s, len, limit)) return true;
     const int start = out->len;
     const char* end = s + len;
     const char* high = first_non_ascii(s, end);
@@ -263,10 +240,10 @@ bool json_append_string_within(StringInfo out, const char* s, size_t len, int li
     // One check of all that is left costs less than one per run. It fails at an inner NUL too; that only
     // costs time.
     const bool copyable = left == 0 || (database_is_utf8() && valid_utf8_prefix(high, left) == left);
-    appendStringInfoChar(out, '"');
+    append_char(out, '"');
     const bool within = copyable ? append_copyable(out, s, end, limit) : append_converted(out, s, end, limit);
     if (within && has_room(out, 1, limit)) {
-        appendStringInfoChar(out, '"');
+        append_char(out, '"');
         return true;
     }
     truncate_text(out, start);
@@ -315,7 +292,7 @@ void append_percent_encoded_utf8(StringInfo out, const char* s, size_t len) {
     for (const char* end = s + len; s < end; ++s) {
         const auto c = static_cast<unsigned char>(*s);
         if (is_unreserved(c)) {
-            appendStringInfoChar(out, *s);
+            append_char(out, *s);
         } else {
             const char text[] = {'%', kHexUpper[c >> 4], kHexUpper[c & 15]};
             append_raw(out, text, sizeof(text));

@@ -1,4 +1,5 @@
-// JSON and URI text into a StringInfo: the only place that escapes anything.
+// JSON and URI text into a StringInfo: the only place that escapes anything. (text_output.h: what needs no
+// escape.)
 //
 // Ownership: the caller's StringInfo; nothing else is kept. Thread: the backend or walsender that decodes.
 // Failure: growing a StringInfo past 1 GB raises; text that is not valid in its encoding never does (below).
@@ -15,11 +16,7 @@
 // nothing else.
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
-#include <string_view>
-
-#include "postgres_api.h"
+#include "text_output.h"
 
 namespace cdc {
 
@@ -29,28 +26,10 @@ namespace cdc {
 // batch holds.
 constexpr int kLongestText = static_cast<int>(MaxAllocSize) - 96 * 1024 * 1024;
 
-// Appends s as it is: JSON punctuation and text known to need no escape.
-inline void append_raw(StringInfo out, const char* s, size_t len) {
-    appendBinaryStringInfo(out, s, static_cast<int>(len));
-}
-inline void append_raw(StringInfo out, std::string_view s) {
-    append_raw(out, s.data(), s.size());
-}
-
 // True where `more` bytes keep out->len within `limit`.
 inline bool has_room(StringInfo out, size_t more, int limit) {
     return out->len <= limit && more <= static_cast<size_t>(limit - out->len);
 }
-
-// Takes back what was appended after `len`.
-inline void truncate_text(StringInfo out, int len) {
-    out->len = len;
-    out->data[len] = '\0';
-}
-
-void append_int64(StringInfo out, int64 value);
-void append_uint64(StringInfo out, uint64 value);
-void append_hex(StringInfo out, const void* bytes, size_t len);
 
 // Appends a JSON string, quotes included. `len` in bytes; s need not end in NUL and may hold one.
 void json_append_string(StringInfo out, const char* s, size_t len);

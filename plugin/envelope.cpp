@@ -14,11 +14,11 @@ char op_of(RowChange change) {
 
 // ,"ts_source":…,"commit_lsn":…,"xid":…,"seq":N
 void append_stamp(const Session& session, StringInfo out) {
-    append_raw(out, session.transaction.stamp, session.transaction.stamp_length);
+    append_segment(out, session.transaction.stamp);
     append_int64(out, session.transaction.next_seq);
 }
 void append_stamp_without_seq(const Session& session, StringInfo out) {
-    append_raw(out, session.transaction.stamp, session.transaction.stamp_length);
+    append_segment(out, session.transaction.stamp);
     append_raw(out, "null");
 }
 
@@ -47,7 +47,7 @@ void append_marks(StringInfo out, const RowMarks& marks) {
 }
 
 void append_id(const Session& session, StringInfo out, const RelationEntry& entry, const RowImage* image) {
-    append_raw(out, entry.source_id);
+    append_segment(out, entry.source_id);
     if (image == nullptr) {
         append_raw(out, "/NONE");
     } else {
@@ -56,21 +56,20 @@ void append_id(const Session& session, StringInfo out, const RelationEntry& entr
     append_char(out, '"');
 }
 
-// ,"old_source_id":"…" where the update changed what the row is known by.
+// ,"old_source_id":"…" where the update changed what the row is known by. new_id: what append_row_id says of
+// after.
 void append_old_id(const Session& session, StringInfo out, const RelationEntry& entry, const RowImage& before,
-                   const RowImage& after) {
+                   const RowImage& after, std::string_view new_id) {
+    if (have_same_key(before, after)) return;
     StringInfoData old_id;
-    StringInfoData new_id;
     initStringInfo(&old_id);
-    initStringInfo(&new_id);
     append_row_id(session, &old_id, before);
-    append_row_id(session, &new_id, after);
-    if (old_id.len == new_id.len && memcmp(old_id.data, new_id.data, old_id.len) == 0) return;
+    if (new_id == std::string_view(old_id.data, static_cast<size_t>(old_id.len))) return;
     // An identity without the key (a keyless table's) does not tell which row it was.
     if (before.identity_only && entry.key_count == 0) return;
     append_raw(out, ",\"old_source_id\":");
-    append_raw(out, entry.source_id + strlen("{\"source_id\":"));
-    append_raw(out, old_id.data, old_id.len);
+    append_raw(out, entry.source_id.text + strlen("{\"source_id\":"));
+    append_raw(out, old_id.data, static_cast<size_t>(old_id.len));
     append_char(out, '"');
 }
 
@@ -78,21 +77,23 @@ void append_old_id(const Session& session, StringInfo out, const RelationEntry& 
 void append_body(const Session& session, StringInfo out, const RelationEntry& entry, const RowImage* key,
                  const RowImage* before, const RowImage* after) {
     RowMarks marks = {NIL, NIL, NIL};
-    append_raw(out, entry.names);
+    append_segment(out, entry.names);
     if (key == nullptr || !append_key(out, *key)) append_raw(out, "null");
     append_raw(out, ",\"before\":");
     if (before != nullptr)
-        append_image(session, out, *before, &marks);
+        append_image(session, out, *before, after != nullptr ? MemberTexts::note : MemberTexts::ignore,
+                     &marks);
     else
         append_raw(out, "null");
     append_raw(out, ",\"after\":");
     if (after != nullptr)
-        append_image(session, out, *after, &marks);
+        append_image(session, out, *after, before != nullptr ? MemberTexts::take : MemberTexts::ignore,
+                     &marks);
     else
         append_raw(out, "null");
     append_marks(out, marks);
-    append_raw(out, entry.fingerprint);
-    append_raw(out, session.evidence);
+    append_segment(out, entry.fingerprint);
+    append_segment(out, session.evidence);
 }
 
 }  // namespace
@@ -101,9 +102,13 @@ void append_row_event(const Session& session, const RelationEntry& entry, RowCha
                       const RowImage* before, const RowImage* after) {
     StringInfo out = session.out;
     const RowImage* const subject = after != nullptr ? after : before;
+    const int start = out->len + entry.source_id.length;
     append_id(session, out, entry, subject);
-    if (before != nullptr && after != nullptr) append_old_id(session, out, entry, *before, *after);
-    append_raw(out, entry.version);
+    if (before != nullptr && after != nullptr) {
+        const auto length = static_cast<size_t>(out->len - start) - strlen("\"");
+        append_old_id(session, out, entry, *before, *after, {out->data + start, length});
+    }
+    append_segment(out, entry.version);
     append_char(out, op_of(change));
     append_char(out, '"');
     append_stamp(session, out);
@@ -113,7 +118,7 @@ void append_row_event(const Session& session, const RelationEntry& entry, RowCha
 void append_encoded_row(const Session& session, const RelationEntry& entry, char op, TimestampTz ts_source,
                         XLogRecPtr commit_lsn, const RowImage& image, StringInfo out) {
     append_id(session, out, entry, &image);
-    append_raw(out, entry.version);
+    append_segment(out, entry.version);
     append_char(out, op);
     append_raw(out, "\",\"ts_source\":");
     append_time(session, out, ts_source);
@@ -127,19 +132,19 @@ void append_encoded_row(const Session& session, const RelationEntry& entry, char
 void append_truncate_event(const Session& session, const RelationEntry& entry, bool cascade,
                            bool restart_identity) {
     StringInfo out = session.out;
-    append_raw(out, entry.source_id);
+    append_segment(out, entry.source_id);
     append_char(out, '"');
-    append_raw(out, entry.version);
+    append_segment(out, entry.version);
     append_raw(out, "t\"");
     append_stamp(session, out);
-    append_raw(out, entry.names);
+    append_segment(out, entry.names);
     append_raw(out, "null,\"before\":null,\"after\":null");
-    append_raw(out, entry.fingerprint);
+    append_segment(out, entry.fingerprint);
     append_raw(out, ",\"truncate\":{\"cascade\":");
     append_raw(out, cascade ? "true" : "false");
     append_raw(out, ",\"restart_identity\":");
     append_raw(out, restart_identity ? "true}" : "false}");
-    append_raw(out, session.evidence);
+    append_segment(out, session.evidence);
 }
 
 void append_schema_event(const Session& session, TupleDesc descriptor, HeapTuple row) {
@@ -178,7 +183,7 @@ void append_schema_event(const Session& session, TupleDesc descriptor, HeapTuple
     else
         append_raw(out, "null");
     append_char(out, '}');
-    append_raw(out, session.evidence);
+    append_segment(out, session.evidence);
 }
 
 namespace {
@@ -248,7 +253,7 @@ void append_message_event(const Session& session, bool transactional, XLogRecPtr
     }
     append_raw(out, ",\"schema\":null,\"table\":null,\"key\":null,\"before\":null,\"after\":null");
     append_message(session, out, transactional, prefix, size, content);
-    append_raw(out, session.evidence);
+    append_segment(out, session.evidence);
 }
 
 namespace {
@@ -268,7 +273,7 @@ void append_boundary_head(const Session& session, char op) {
 
 void append_begin_event(const Session& session) {
     append_boundary_head(session, 'b');
-    append_raw(session.out, session.evidence);
+    append_segment(session.out, session.evidence);
 }
 
 void append_end_event(const Session& session, XLogRecPtr end_lsn) {
@@ -288,7 +293,7 @@ void append_end_event(const Session& session, XLogRecPtr end_lsn) {
         append_int64(out, count->events);
     }
     append_char(out, '}');
-    append_raw(out, session.evidence);
+    append_segment(out, session.evidence);
 }
 
 }  // namespace cdc

@@ -193,9 +193,21 @@ inline char short_escape(char c) {
     }
 }
 
+struct ByteSet {
+    bool has[256];
+};
+
+// Unreserved characters of a URI (RFC 3986, section 2.3).
+constexpr ByteSet make_unreserved() {
+    ByteSet set{};
+    for (const char* c = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"; *c != 0; ++c)
+        set.has[static_cast<unsigned char>(*c)] = true;
+    return set;
+}
+constexpr ByteSet kUnreserved = make_unreserved();
+
 inline bool is_unreserved(unsigned char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '.' || c == '_' || c == '~';
+    return kUnreserved.has[c];
 }
 
 }  // namespace
@@ -286,6 +298,11 @@ void append_utf8(StringInfo out, const char* s, size_t len) {
     const int start = out->len;
     json_append_string(out, s, len);
     json_unquote_tail(out, start);
+}
+
+bool is_all_unreserved(std::string_view text) {
+    return std::all_of(text.begin(), text.end(),
+                       [](char c) { return is_unreserved(static_cast<unsigned char>(c)); });
 }
 
 void append_percent_encoded_utf8(StringInfo out, const char* s, size_t len) {

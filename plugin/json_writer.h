@@ -54,6 +54,9 @@ void json_unquote_tail(StringInfo out, int start);
 // Appends text of the database's encoding as plain UTF-8.
 void append_utf8(StringInfo out, const char* s, size_t len);
 
+// Whether percent-encoding leaves the text as it is.
+bool is_all_unreserved(std::string_view text);
+
 // Percent-encodes UTF-8 (RFC 3986, section 2.1): unreserved characters stay, every other byte is %HH.
 void append_percent_encoded_utf8(StringInfo out, const char* s, size_t len);
 

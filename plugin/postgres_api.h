@@ -93,9 +93,11 @@ inline Oid primary_key_index(Relation relation) {
 
 // An on-disk TOAST pointer in a decoded tuple: the value was not changed, so it is not in the WAL, and
 // fetching it would fail or read something newer.
+inline bool is_unchanged_toast(int16 type_length, Datum value) {
+    return type_length == -1 && VARATT_IS_EXTERNAL_ONDISK(DatumGetPointer(value));
+}
 inline bool is_unchanged_toast(TupleDesc descriptor, int index, Datum value) {
-    return TupleDescAttr(descriptor, index)->attlen == -1 &&
-           VARATT_IS_EXTERNAL_ONDISK(DatumGetPointer(value));
+    return is_unchanged_toast(TupleDescAttr(descriptor, index)->attlen, value);
 }
 
 inline HeapTuple tuple_of(

@@ -75,12 +75,13 @@ void register_callbacks() {
     registered = true;
 }
 
-char* make_label(const char* name) {
+Segment make_label(const char* name) {
     StringInfoData text;
     initStringInfo(&text);
+    append_char(&text, ',');
     json_append_string(&text, name);
-    append_raw(&text, ":");
-    return text.data;
+    append_char(&text, ':');
+    return make_segment(text);
 }
 
 [[noreturn]] void refuse_key(const char* schema, const char* table, const char* column, const char* how,
@@ -98,7 +99,8 @@ void add_column(Session* session, RelationEntry* entry, const FormData_pg_attrib
     column.index = attribute.attnum - 1;
     column.name = pstrdup(NameStr(attribute.attname));
     column.label = make_label(column.name);
-    column.label_length = static_cast<int>(strlen(column.label));
+    column.type_length = attribute.attlen;
+    column.by_value = attribute.attbyval;
     column.encoder =
         value_encoder_create(attribute.atttypid, attribute.atttypmod, session->value_options, entry->context);
     column.mask = mask_of(*session->options, names, column.name);
@@ -127,6 +129,7 @@ void build_columns(Session* session, RelationEntry* entry, Relation relation, Re
     const Size room = static_cast<Size>(Max(order->natts, 1));
     const List* const identity = table_identity_columns(relation);
     entry->columns = static_cast<Column*>(palloc0(sizeof(Column) * room));
+    entry->members = static_cast<MemberText*>(palloc(sizeof(MemberText) * room));
     entry->user_types = static_cast<uint32*>(palloc(sizeof(uint32) * room));
     for (int i = 0; i < order->natts; ++i) {
         const FormData_pg_attribute* attribute = TupleDescAttr(order, i);
@@ -178,7 +181,7 @@ void build_names(Session* session, RelationEntry* entry, Relation relation, Rela
     append_percent_encoded(&text, schema, strlen(schema));
     append_raw(&text, ".");
     append_percent_encoded(&text, table, strlen(table));
-    entry->source_id = text.data;
+    entry->source_id = make_segment(text);
 
     initStringInfo(&text);
     append_raw(&text, ",\"schema\":");
@@ -191,7 +194,7 @@ void build_names(Session* session, RelationEntry* entry, Relation relation, Rela
                                            RelationGetRelationName(relation)));
     }
     append_raw(&text, ",\"key\":");
-    entry->names = text.data;
+    entry->names = make_segment(text);
     entry->count_name = psprintf("%s.%s", schema, table);
 }
 
@@ -199,9 +202,13 @@ void build_version(Session* session, RelationEntry* entry, Relation shown, const
     const TableDefinition definition = table_definition(shown);
     const int32 version =
         schema_version(session, schema, RelationGetRelationName(shown), definition.fingerprint);
-    entry->version = psprintf(",\"schema_version\":%d,\"op_type\":\"", version);
-    entry->fingerprint =
-        version == 0 ? psprintf(",\"fingerprint\":\"%s\"", definition.fingerprint) : pstrdup("");
+    StringInfoData text;
+    initStringInfo(&text);
+    appendStringInfo(&text, ",\"schema_version\":%d,\"op_type\":\"", version);
+    entry->version = make_segment(text);
+    resetStringInfo(&text);
+    if (version == 0) appendStringInfo(&text, ",\"fingerprint\":\"%s\"", definition.fingerprint);
+    entry->fingerprint = make_segment(text);
 }
 
 // shown: the table whose name, definition, key and order of columns the events have; the relation itself, or

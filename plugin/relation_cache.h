@@ -9,6 +9,7 @@
 #pragma once
 
 #include "session.h"
+#include "text_output.h"
 #include "value_encoder.h"
 
 namespace cdc {
@@ -16,13 +17,21 @@ namespace cdc {
 constexpr int kTruncateChange = 3;  // in RelationEntry::publishes, after RowChange
 
 struct Column {
-    int index;    // of the tuple's arrays: attnum - 1
-    char* name;   // in the database's encoding
-    char* label;  // "name": as JSON
-    int label_length;
+    int index;          // of the tuple's arrays: attnum - 1
+    char* name;         // in the database's encoding
+    Segment label;      // ,"name": as JSON
+    int16 type_length;  // of the value as it is stored: pg_attribute.attlen
+    bool by_value;
     const ValueEncoder* encoder;
     MaskKind mask;
     bool in_identity;  // the old image has it
+};
+
+// Where the text of a column's member, label included, stands in the line that is being written; start is -1
+// where there is none that could be taken for another image's.
+struct MemberText {
+    int start;
+    int end;
 };
 
 struct RelationEntry {
@@ -43,12 +52,13 @@ struct RelationEntry {
     int column_count;
     int* key;  // indexes into columns
     int key_count;
-    char* source_id;    // {"source_id":"pg://c/d/s.t
-    char* version;      // ,"schema_version":N,"op_type":"
-    char* names;        // ,"schema":"…","table":"…"[,"partition":"…"],"key":
-    char* fingerprint;  // ,"fingerprint":"sha256:…" or empty
-    char* count_name;   // schema.table, for the e event
-    TableCount* count;  // of the transaction with count_serial
+    MemberText* members;  // by column: of the old image of the change at hand
+    Segment source_id;    // {"source_id":"pg://c/d/s.t
+    Segment version;      // ,"schema_version":N,"op_type":"
+    Segment names;        // ,"schema":"…","table":"…"[,"partition":"…"],"key":
+    Segment fingerprint;  // ,"fingerprint":"sha256:…" or empty
+    char* count_name;     // schema.table, for the e event
+    TableCount* count;    // of the transaction with count_serial
     uint64 count_serial;
     Datum* values[2];  // of the old and the new tuple
     bool* nulls[2];

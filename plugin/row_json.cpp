@@ -11,12 +11,28 @@ namespace {
 bool fetch(const RowImage& image, const Column& column, Datum* value, bool* null) {
     *value = image.values[column.index];
     *null = image.nulls[column.index];
-    if (*null || !is_unchanged_toast(image.entry->descriptor, column.index, *value)) return true;
+    if (*null || !is_unchanged_toast(column.type_length, *value)) return true;
     const RowImage* const old = image.old;
     if (old == nullptr || (old->identity_only && !column.in_identity) || old->nulls[column.index])
         return false;
     *value = old->values[column.index];
-    return !is_unchanged_toast(image.entry->descriptor, column.index, *value);
+    return !is_unchanged_toast(column.type_length, *value);
+}
+
+bool is_in(const RowImage& image, const Column& column) {
+    return !image.identity_only || column.in_identity;
+}
+
+// Whether two values are the same in every byte. Equal values may differ in theirs (a packed or compressed
+// text); then this says no.
+bool have_same_bytes(const Column& column, Datum one, Datum other) {
+    if (one == other) return true;
+    if (column.by_value || column.type_length == -2) return false;
+    const void* const a = DatumGetPointer(one);
+    const void* const b = DatumGetPointer(other);
+    if (column.type_length > 0) return memcmp(a, b, static_cast<size_t>(column.type_length)) == 0;
+    const Size size = VARSIZE_ANY(a);
+    return size == VARSIZE_ANY(b) && memcmp(a, b, size) == 0;
 }
 
 // A masked value: nothing of it leaves the server. The hash is salted with the cluster's identity and the
@@ -29,7 +45,7 @@ ValueOutcome append_masked(const Session& session, StringInfo out, const Column&
     StringInfoData text;
     initStringInfo(&text);
     append_raw(&text, session.mask_salt);
-    append_raw(&text, column.label);
+    append_raw(&text, column.label.text + strlen(","));
     if (value_encode(column.encoder, value, &text) == ValueOutcome::oversize) return ValueOutcome::oversize;
     char hex[kSha256HexLength + 1];
     sha256_hex(text.data, text.len, hex);
@@ -39,21 +55,21 @@ ValueOutcome append_masked(const Session& session, StringInfo out, const Column&
     return ValueOutcome::written;
 }
 
-// One member of the image; the separator and label are taken back where there is nothing to show.
-void append_member(const Session& session, StringInfo out, const RowImage& image, const Column& column,
-                   bool first, RowMarks* marks) {
+// One member of the image, with a comma before it; the label is taken back where there is nothing to show.
+// True where the text is all there is to say about it.
+bool append_member(const Session& session, StringInfo out, const RowImage& image, const Column& column,
+                   RowMarks* marks) {
     Datum value;
     bool null;
     if (!fetch(image, column, &value, &null)) {
         marks->unchanged = lappend(marks->unchanged, const_cast<Column*>(&column));
-        return;
+        return false;
     }
     const int start = out->len;
-    if (!first) append_raw(out, ",");
-    append_raw(out, column.label, column.label_length);
+    append_segment(out, column.label);
     if (null) {
         append_raw(out, "null");
-        return;
+        return true;
     }
     const ValueOutcome outcome = column.mask != MaskKind::none ? append_masked(session, out, column, value)
                                                                : value_encode(column.encoder, value, out);
@@ -67,6 +83,73 @@ void append_member(const Session& session, StringInfo out, const RowImage& image
             truncate_text(out, start);
             marks->oversize = list_append_unique_ptr(marks->oversize, const_cast<Column*>(&column));
             break;
+    }
+    return outcome == ValueOutcome::written;
+}
+
+// Whether a column of the new image has what it had in the old one, and that one's text is there to be taken.
+bool is_same_member(const RowImage& image, int at) {
+    if (image.entry->members[at].start < 0) return false;
+    const Column& column = image.entry->columns[at];
+    Datum value;
+    bool null;
+    if (!fetch(image, column, &value, &null)) return false;
+    const RowImage& old = *image.old;
+    if (null || old.nulls[column.index]) return null && old.nulls[column.index];
+    return have_same_bytes(column, value, old.values[column.index]);
+}
+
+// Takes over the text of as many columns as stand side by side in the old image and are the same in the new
+// one, from column `at` on: one copy instead of so many encodings. Returns how many they are.
+int append_same_members(StringInfo out, const RowImage& image, int at) {
+    const MemberText* const members = image.entry->members;
+    int end = at;
+    while (end < image.entry->column_count && (end == at || members[end].start == members[end - 1].end) &&
+           is_same_member(image, end))
+        ++end;
+    if (end == at) return 0;
+    const auto length = static_cast<size_t>(members[end - 1].end - members[at].start);
+    if (!has_room(out, length, out->cursor + kLongestText)) return 0;  // the encoder says what is too long
+    char* const to = make_room(out, length);
+    memcpy(to, out->data + members[at].start, length);
+    *to = ',';  // a brace where the object begins
+    end_text(out, to + length);
+    return end - at;
+}
+
+// A key's value as source_id has it. Most are made of unreserved characters and need no second look.
+bool append_id_value(const Column& column, Datum value, StringInfo out) {
+    const int start = out->len;
+    if (value_append_text(column.encoder, value, out) == ValueOutcome::oversize) return false;
+    const std::string_view text(out->data + start, static_cast<size_t>(out->len - start));
+    if (is_all_unreserved(text)) return true;
+    char* const copy = pnstrdup(text.data(), text.size());
+    truncate_text(out, start);
+    append_percent_encoded_utf8(out, copy, text.size());
+    pfree(copy);
+    return true;
+}
+
+// False where the table has no key or the image lacks it; out may then end anywhere.
+bool append_key_id(StringInfo out, const RowImage& image) {
+    const RelationEntry& entry = *image.entry;
+    for (int i = 0; i < entry.key_count; ++i) {
+        const Column& column = entry.columns[entry.key[i]];
+        Datum value;
+        bool null;
+        if (!is_in(image, column) || !fetch(image, column, &value, &null) || null) return false;
+        append_raw(out, i == 0 ? "/PK:" : ",");
+        if (!append_id_value(column, value, out)) return false;
+    }
+    return entry.key_count > 0;
+}
+
+// What begins with a comma where an object should: the first member's, or none at all.
+void open_object(StringInfo out, int start) {
+    if (out->len == start) {
+        append_char(out, '{');
+    } else {
+        out->data[start] = '{';
     }
 }
 
@@ -82,62 +165,69 @@ RowImage row_image(RelationEntry* entry, HeapTuple tuple, int side, const RowIma
             old};
 }
 
-void append_image(const Session& session, StringInfo out, const RowImage& image, RowMarks* marks) {
-    append_raw(out, "{");
+void append_image(const Session& session, StringInfo out, const RowImage& image, MemberTexts texts,
+                  RowMarks* marks) {
+    const RelationEntry& entry = *image.entry;
     const int start = out->len;
-    for (int i = 0; i < image.entry->column_count; ++i) {
-        const Column& column = image.entry->columns[i];
-        if (image.identity_only && !column.in_identity) continue;
-        append_member(session, out, image, column, out->len == start, marks);
+    for (int i = 0; i < entry.column_count; ++i) {
+        if (texts == MemberTexts::take) {
+            i += append_same_members(out, image, i);
+            if (i == entry.column_count) break;
+        }
+        const Column& column = entry.columns[i];
+        MemberText text = {-1, -1};
+        if (is_in(image, column)) {
+            const int from = out->len;
+            if (append_member(session, out, image, column, marks)) text = {from, out->len};
+        }
+        if (texts == MemberTexts::note) entry.members[i] = text;
     }
-    append_raw(out, "}");
+    open_object(out, start);
+    append_char(out, '}');
 }
 
 bool append_key(StringInfo out, const RowImage& image) {
     const RelationEntry& entry = *image.entry;
-    if (entry.key_count == 0) return false;
     const int start = out->len;
-    append_raw(out, "{");
     for (int i = 0; i < entry.key_count; ++i) {
         const Column& column = entry.columns[entry.key[i]];
         Datum value;
         bool null;
-        const bool there =
-            !(image.identity_only && !column.in_identity) && fetch(image, column, &value, &null);
-        if (i > 0) append_raw(out, ",");
-        append_raw(out, column.label, column.label_length);
-        if (!there || null || value_encode(column.encoder, value, out) == ValueOutcome::oversize) {
+        const bool there = is_in(image, column) && fetch(image, column, &value, &null) && !null;
+        append_segment(out, column.label);
+        if (!there || value_encode(column.encoder, value, out) == ValueOutcome::oversize) {
             truncate_text(out, start);
             return false;
         }
     }
-    append_raw(out, "}");
+    if (entry.key_count == 0) return false;
+    open_object(out, start);
+    append_char(out, '}');
     return true;
 }
 
-void append_row_id(const Session& session, StringInfo out, const RowImage& image) {
-    const RelationEntry& entry = *image.entry;
-    const int start = out->len;
-    bool keyed = entry.key_count > 0;
-    for (int i = 0; keyed && i < entry.key_count; ++i) {
+bool have_same_key(const RowImage& one, const RowImage& other) {
+    const RelationEntry& entry = *one.entry;
+    for (int i = 0; i < entry.key_count; ++i) {
         const Column& column = entry.columns[entry.key[i]];
-        Datum value;
+        Datum values[2];
         bool null;
-        keyed = !(image.identity_only && !column.in_identity) && fetch(image, column, &value, &null) && !null;
-        if (!keyed) break;
-        append_raw(out, i == 0 ? "/PK:" : ",");
-        StringInfoData text;
-        initStringInfo(&text);
-        keyed = value_append_text(column.encoder, value, &text) != ValueOutcome::oversize;
-        append_percent_encoded_utf8(out, text.data, text.len);
-        pfree(text.data);
+        if (!is_in(one, column) || !is_in(other, column)) return false;
+        if (!fetch(one, column, &values[0], &null) || null) return false;
+        if (!fetch(other, column, &values[1], &null) || null) return false;
+        if (!have_same_bytes(column, values[0], values[1])) return false;
     }
-    if (keyed) return;
+    return entry.key_count > 0;
+}
+
+void append_row_id(const Session& session, StringInfo out, const RowImage& image) {
+    const int start = out->len;
+    if (append_key_id(out, image)) return;
     truncate_text(out, start);
     StringInfoData json;
     initStringInfo(&json);
     RowMarks unused = {NIL, NIL, NIL};
-    append_image(session, &json, image, &unused);
+    append_image(session, &json, image, MemberTexts::ignore, &unused);
     char hex[kSha256HexLength + 1];
     sha256_hex(json.data, json.len, hex);
     append_raw(out, "/ROW:");

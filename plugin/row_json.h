@@ -29,7 +29,15 @@ struct RowImage {
 // Takes tuple apart into the entry's arrays of that side.
 RowImage row_image(RelationEntry* entry, HeapTuple tuple, int side, const RowImage* old);
 
-void append_image(const Session& session, StringInfo out, const RowImage& image, RowMarks* marks);
+// Most columns of an updated row are what they were, so their text need not be made twice.
+enum class MemberTexts : uint8 {
+    ignore,
+    note,  // remembers where the old image's members stand in out
+    take,  // copies those that are the same; the old image has just been appended to out, and noted
+};
+
+void append_image(const Session& session, StringInfo out, const RowImage& image, MemberTexts texts,
+                  RowMarks* marks);
 
 // The key as an object. False where the table has none or the image lacks it; out is then as it was.
 bool append_key(StringInfo out, const RowImage& image);
@@ -37,7 +45,7 @@ bool append_key(StringInfo out, const RowImage& image);
 // What stands in source_id after the table: /PK:… or /ROW:…
 void append_row_id(const Session& session, StringInfo out, const RowImage& image);
 
-// Whether two images of a row have the same key.
-bool same_key(const RowImage& one, const RowImage& other);
+// Whether two images of a row have the same key, byte for byte; a false may be wrong.
+bool have_same_key(const RowImage& one, const RowImage& other);
 
 }  // namespace cdc

@@ -22,7 +22,7 @@ char* make_database_prefix(const Options& options) {
     return text.data;
 }
 
-char* make_evidence(const Options& options, const char* projection) {
+Segment make_evidence(const Options& options, const char* projection) {
     char* const plain = psprintf("%s@projection:%s", options.source_commit, projection);
     char hex[kSha256HexLength + 1];
     StringInfoData text;
@@ -40,7 +40,7 @@ char* make_evidence(const Options& options, const char* projection) {
         append_raw(&text, "\"");
     }
     append_raw(&text, "}");
-    return text.data;
+    return make_segment(text);
 }
 
 }  // namespace
@@ -89,7 +89,7 @@ void session_begin_transaction(Session* session, TimestampTz commit_time, XLogRe
     append_uint64(&stamp, xid);
     append_raw(&stamp, ",\"seq\":");
     const uint64 serial = session->transaction.serial + 1;
-    session->transaction = {stamp.data, stamp.len, 0, NIL, serial, false, false};
+    session->transaction = {make_segment(stamp), 0, NIL, serial, false, false};
     MemoryContextSwitchTo(caller);
 }
 

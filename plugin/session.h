@@ -8,6 +8,7 @@
 #include "digest.h"
 #include "options.h"
 #include "postgres_api.h"
+#include "text_output.h"
 
 namespace cdc {
 
@@ -21,8 +22,7 @@ struct TableCount {
 
 // The transaction that is being replayed.
 struct Transaction {
-    char* stamp;  // ,"ts_source":"…","commit_lsn":"…","xid":N,"seq":
-    int stamp_length;
+    Segment stamp;  // ,"ts_source":"…","commit_lsn":"…","xid":N,"seq":
     int64 next_seq;
     List* tables;   // of TableCount*, in order of first appearance
     uint64 serial;  // tells one transaction from the next
@@ -40,7 +40,7 @@ struct Session {
     LogicalDecodingContext* decoding;  // null in encode()
 
     char* database_prefix;  // pg://<cluster>/<database>
-    char* evidence;         // ,"evidence_id":"sha256:…"}
+    Segment evidence;       // ,"evidence_id":"sha256:…"}
     char mask_salt[kSha256HexLength + 1];
     ValueOptions value_options;
     const struct ValueEncoder* timestamp;

@@ -98,6 +98,38 @@ private_postgres() {
     pgbin=$scratch/install$bindir
 }
 
+# fetched_postgres MAJOR: the same with a server that .ci/postgres-majors fetched: a copy in $scratch/postgres-MAJOR, with
+# the plugin compiled for it (in links to the sources, since plugin/ holds the objects of another major). Sets
+# $system_postgres and $pgbin. Fails where the server can't be had.
+fetched_postgres() {
+    local place=$root/build/postgres/$1 copy=$scratch/postgres-$1
+    [ -e "$place/bin/postgres" ] || "$root/.ci/postgres-majors" "$1" >&2
+    [ -e "$place/bin/postgres" ] || return
+    cp -a "$place/tree" "$copy"
+    pgbin=$copy/$(readlink "$place/bin" | cut -d/ -f2-)
+    [ ! -s "$place/loader" ] || own_libraries "$copy" "$(cat "$place/loader")"
+    system_postgres=$pgbin/pg_config
+    mkdir -p "$place/source"/{plugin,control}
+    flock "$place" "$BASH" -c '
+        find "$1" -type l -delete
+        ln -s -t "$1/plugin" "$2"/plugin/{*.cpp,*.h,Makefile,exports.txt}
+        ln -s -t "$1/control" "$2"/control/*
+        make -s -C "$1/plugin" PG_CONFIG="$3" -j"$4" all check-symbols install >/dev/null
+    ' compile "$place/source" "$root" "$system_postgres" "${JOBS:-$(nproc)}"
+}
+
+# own_libraries TREE LOADER: the programs of another Debian suite, unpacked in TREE, run with that suite's C library.
+own_libraries() {
+    local triplet program
+    triplet=$(basename "$(dirname "$2")")
+    for program in $(find "$1"/usr/lib/postgresql -type f -perm -u+x ! -name '*.so*'); do
+        case $(head -c 4 "$program" | tr -d '\0') in
+        ?ELF) patchelf --set-interpreter "$1/$2" --force-rpath \
+            --set-rpath "$1/usr/lib/$triplet:$1/lib/$triplet" "$program" ;;
+        esac
+    done
+}
+
 # output_plugin_setting: the configuration line that lets this server load our plugin; empty where the server's minor
 # release does not know the setting (and would refuse to start over it).
 output_plugin_setting() {

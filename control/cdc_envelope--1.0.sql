@@ -57,19 +57,52 @@ CREATE FUNCTION cdc_envelope.encode(
 CREATE FUNCTION cdc_envelope.captures(relation regclass, options text[] DEFAULT '{}') RETURNS boolean
     LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cdc_envelope_captures';
 
--- Records the definition of a table where it, or the table's name, differs from what was recorded last. In C, and so
--- under a snapshot of its own: the transaction's may be from before another session's DDL (REPEATABLE READ).
-CREATE FUNCTION cdc_envelope.record_definition(relation oid, tag text, statement text) RETURNS void
-    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'cdc_envelope_record_definition';
+-- Records the definitions of tables where they, or the tables' names, differ from what was recorded last; returns how
+-- many did. In C, and so under a snapshot of its own: the transaction's may be from before another session's DDL
+-- (REPEATABLE READ). wait: for DDL that is under way on each of them.
+CREATE FUNCTION cdc_envelope.record_definitions(relations oid[], tag text, statement text, wait boolean) RETURNS integer
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'cdc_envelope_record_definitions';
 
 -- Records the end of a table. publications: those that listed it, as it can't be asked any more.
 CREATE FUNCTION cdc_envelope.record_drop(
     relation oid, schema_name text, table_name text, publications text[], tag text, statement text
 ) RETURNS void
-    LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'cdc_envelope_record_drop';
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'cdc_envelope_record_drop';
 
-REVOKE ALL ON FUNCTION cdc_envelope.record_definition(oid, text, text),
-    cdc_envelope.record_drop(oid, text, text, text[], text, text) FROM PUBLIC;
+-- For DDL that went round the event triggers: record() takes the present definition of one table into the history and
+-- returns its version; record_all() does so for all tables, and records the end of those that are gone; it returns how
+-- many definitions were not in the history. Superusers may call them, and whoever is granted EXECUTE.
+CREATE FUNCTION cdc_envelope.record(relation regclass) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM cdc_envelope.record_definitions(ARRAY[record.relation::oid], 'RECORD', NULL, false);
+    RETURN (SELECT h.version FROM cdc_envelope.schema_history h, pg_class c
+             WHERE c.oid = record.relation AND h.table_name = c.relname AND h.schema_name = c.relnamespace::regnamespace::name
+             ORDER BY h.version DESC LIMIT 1);
+END $$;
+
+CREATE FUNCTION cdc_envelope.record_all() RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    gone record;
+    count integer := 0;
+BEGIN
+    FOR gone IN
+        SELECT h.* FROM (SELECT DISTINCT ON (schema_name, table_name) * FROM cdc_envelope.schema_history
+                          ORDER BY schema_name, table_name, version DESC) h
+         WHERE h.definition IS NOT NULL AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = h.relation)
+    LOOP
+        PERFORM cdc_envelope.record_drop(gone.relation, gone.schema_name, gone.table_name, '{}', 'RECORD', NULL);
+        count := count + 1;
+    END LOOP;
+    RETURN count + cdc_envelope.record_definitions(ARRAY(
+        SELECT c.oid FROM pg_class c WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND c.oid >= 16384
+         ORDER BY c.oid), 'RECORD', NULL, false);
+END $$;
+
+REVOKE ALL ON FUNCTION cdc_envelope.record_definitions(oid[], text, text, boolean),
+    cdc_envelope.record_drop(oid, text, text, text[], text, text), cdc_envelope.record(regclass),
+    cdc_envelope.record_all() FROM PUBLIC;
 
 -- The relations, among them the tables, whose definition a command may have changed: the object itself, the table of an index, a constraint or a
 -- column, the tables that use a type (a schema's types, a table's row type), those of a schema; and for each its
@@ -99,45 +132,38 @@ $$;
 
 CREATE FUNCTION cdc_envelope.on_ddl_command_end() RETURNS event_trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    command record;
 BEGIN
-    FOR command IN
-        -- CREATE TABLE may be several commands here (its primary key's index is one): the tag is the statement's.
+    -- CREATE TABLE may be several commands here (its primary key's index is one): the tag is the statement's.
+    PERFORM cdc_envelope.record_definitions(ARRAY(
         SELECT DISTINCT t.oid FROM pg_event_trigger_ddl_commands() c,
-               LATERAL cdc_envelope.tables_of(c.classid, c.objid) t(oid) ORDER BY t.oid
-    LOOP
-        PERFORM cdc_envelope.record_definition(command.oid, tg_tag, current_query());
-    END LOOP;
+               LATERAL cdc_envelope.tables_of(c.classid, c.objid) t(oid) ORDER BY t.oid),
+        tg_tag, current_query(), false);
 END $$;
 
 CREATE FUNCTION cdc_envelope.on_sql_drop() RETURNS event_trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    dropped record;
 BEGIN
-    FOR dropped IN
-        SELECT object_type, objid, schema_name, object_name, address_names FROM pg_event_trigger_dropped_objects()
-         WHERE object_type IN ('table', 'table column', 'table constraint', 'index') AND NOT is_temporary
-    LOOP
-        IF dropped.object_type = 'table' THEN
-            PERFORM cdc_envelope.record_drop(dropped.objid, dropped.schema_name, dropped.object_name,
-                ARRAY(SELECT p.address_args[1] FROM pg_event_trigger_dropped_objects() p
-                       WHERE p.object_type = 'publication relation'
-                         AND p.address_names = ARRAY[dropped.schema_name, dropped.object_name]
-                       ORDER BY 1), tg_tag, current_query());
-        ELSIF dropped.object_type = 'index' THEN
-            -- It may have been a replica identity; of which table is not known any more, but it was in this schema.
-            PERFORM cdc_envelope.record_definition(c.oid, tg_tag, current_query())
-               FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-              WHERE n.nspname = dropped.schema_name AND c.relkind IN ('r', 'p') AND c.relreplident = 'i'
-              ORDER BY c.oid;
-        ELSE
-            PERFORM cdc_envelope.record_definition(t.oid, tg_tag, current_query())
-               FROM cdc_envelope.tables_of('pg_class'::regclass::oid, to_regclass(format('%I.%I',
-                    dropped.address_names[1], dropped.address_names[2]))::oid) t(oid);
-        END IF;
-    END LOOP;
+    -- Tables that are gone, with the publications that listed them.
+    PERFORM cdc_envelope.record_drop(d.objid, d.schema_name, d.object_name, coalesce(p.publications, '{}'),
+                                     tg_tag, current_query())
+       FROM pg_event_trigger_dropped_objects() d
+            LEFT JOIN (SELECT address_names, array_agg(address_args[1] ORDER BY address_args[1]) AS publications
+                         FROM pg_event_trigger_dropped_objects() WHERE object_type = 'publication relation'
+                        GROUP BY address_names) p ON p.address_names = ARRAY[d.schema_name, d.object_name]
+      WHERE d.object_type = 'table' AND NOT d.is_temporary ORDER BY d.objid;
+    -- Tables that have lost a column or a constraint, or an index, which may have been a replica identity: of which
+    -- table is not known any more, but it was in this schema.
+    PERFORM cdc_envelope.record_definitions(ARRAY(
+        WITH dropped AS MATERIALIZED (SELECT * FROM pg_event_trigger_dropped_objects() WHERE NOT is_temporary),
+             gone AS (SELECT ARRAY[schema_name, object_name] AS name FROM dropped WHERE object_type = 'table'),
+             lessened AS (SELECT DISTINCT to_regclass(format('%I.%I', d.address_names[1], d.address_names[2]))::oid AS oid
+                            FROM dropped d WHERE d.object_type IN ('table column', 'table constraint')
+                             AND d.address_names[1:2] NOT IN (SELECT name FROM gone))
+        SELECT t.oid FROM lessened l, LATERAL cdc_envelope.tables_of('pg_class'::regclass::oid, l.oid) t(oid)
+        UNION
+        SELECT c.oid FROM pg_class c WHERE c.relkind IN ('r', 'p') AND c.relreplident = 'i' AND c.relnamespace IN (
+            SELECT to_regnamespace(quote_ident(d.schema_name)) FROM dropped d WHERE d.object_type = 'index')
+        ORDER BY 1), tg_tag, current_query(), false);
 END $$;
 
 -- Decoding needs a user catalog table's present file even to read what lies before its end: with the history gone, a
@@ -161,8 +187,8 @@ REVOKE ALL ON FUNCTION cdc_envelope.on_ddl_command_end(), cdc_envelope.on_sql_dr
     cdc_envelope.on_drop_extension() FROM PUBLIC;
 
 -- Version 1 of every table that exists.
-SELECT cdc_envelope.record_definition(c.oid, 'CREATE EXTENSION', NULL)
-  FROM pg_catalog.pg_class c WHERE c.relkind IN ('r', 'p') ORDER BY c.oid;
+SELECT cdc_envelope.record_definitions(pg_catalog.array_agg(c.oid ORDER BY c.oid), 'CREATE EXTENSION', NULL, true)
+  FROM pg_catalog.pg_class c WHERE c.relkind IN ('r', 'p');
 
 CREATE EVENT TRIGGER cdc_envelope_ddl_command_end ON ddl_command_end EXECUTE FUNCTION cdc_envelope.on_ddl_command_end();
 CREATE EVENT TRIGGER cdc_envelope_sql_drop ON sql_drop EXECUTE FUNCTION cdc_envelope.on_sql_drop();

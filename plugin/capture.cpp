@@ -142,18 +142,14 @@ void publications_check(const Options& options) {
         check_each(*policy, "Create it with CREATE PUBLICATION, or correct the slot's policy.");
 }
 
-const char* captured_definition(const Options& options, TupleDesc history, HeapTuple row,
-                                HistoryColumn definition) {
-    const char* const json = history_text(history, row, definition);
+const char* captured_definition(const Options& options, const SchemaChange& change, const char* definition) {
     const Rules* const policy = policy_rules(options);
-    if (policy == nullptr || json == nullptr) return json;
-    TableName recorded = recorded_name(history, row);
-    bool null = false;
-    const Oid relid = DatumGetObjectId(heap_getattr(row, history_relid, history, &null));
-    Relation relation = RelationIdGetRelation(relid);
+    if (policy == nullptr || definition == nullptr) return definition;
+    TableName recorded = {change.schema, change.table};
+    Relation relation = RelationIdGetRelation(change.relation);
     const ShownColumns shown = shown_columns(*policy, &recorded, relation);
     if (relation != nullptr) RelationClose(relation);
-    return shown.all ? json : definition_of_columns(json, shown.names);
+    return shown.all ? definition : definition_of_columns(definition, shown.names);
 }
 
 bool captures_definition(const Options& options, TupleDesc history, HeapTuple row) {

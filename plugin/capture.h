@@ -33,8 +33,7 @@ void publications_check(const Options& options);
 // Whether a row of the history is sent as an s event: where rows of the table would be, under its own name. A
 // table that is gone can't be asked; it is taken for what its publications were when it was dropped.
 bool captures_definition(const Options& options, TupleDesc history, HeapTuple row);
-// A definition in such a row, without the columns that the policy hides; null where it is.
-const char* captured_definition(const Options& options, TupleDesc history, HeapTuple row,
-                                HistoryColumn definition);
+// A definition of such an event, without the columns that the policy hides; null where it is.
+const char* captured_definition(const Options& options, const SchemaChange& change, const char* definition);
 
 }  // namespace cdc

@@ -2,6 +2,7 @@
 // of which runs its body in a scratch memory context. No frame here or below holds a destructor (ereport's
 // longjmp would skip it), and nothing throws (plugin/Makefile: -fno-exceptions).
 
+#include "announcement.h"
 #include "batch.h"
 #include "capture.h"
 #include "envelope.h"
@@ -80,6 +81,20 @@ void pin_settings_if_needed(Session* session, const RelationEntry& entry) {
     session->transaction.settings_pinned = true;
 }
 
+void schema_event(Session* session, const SchemaChange& change) {
+    begin_if_needed(session);
+    line_begin(session);
+    append_schema_event(*session, change);
+    count_event(session, count_of(session, psprintf("%s.%s", change.schema, change.table)));
+    line_end(session);
+}
+
+// What has to be said of a table's definition before a row of it.
+void announce_definition(Session* session, RelationEntry* entry) {
+    const SchemaChange* const due = announcement_due(session, entry);
+    if (due != nullptr) schema_event(session, *due);
+}
+
 void schema_change(Session* session, Relation relation, ReorderBufferChange* change) {
     session->relations_stale = true;
     HeapTuple row = new_tuple(change);
@@ -87,13 +102,9 @@ void schema_change(Session* session, Relation relation, ReorderBufferChange* cha
         return skip(session);
     TupleDesc descriptor = RelationGetDescr(relation);
     if (!captures_definition(*session->options, descriptor, row)) return skip(session);
-    const char* const schema = history_text(descriptor, row, history_schema_name);
-    const char* const table = history_text(descriptor, row, history_table_name);
-    begin_if_needed(session);
-    line_begin(session);
-    append_schema_event(*session, descriptor, row);
-    count_event(session, count_of(session, psprintf("%s.%s", schema, table)));
-    line_end(session);
+    const SchemaChange news = history_change(descriptor, row);
+    if (!announce_recorded(session, news)) return skip(session);
+    schema_event(session, news);
 }
 
 void row_change(Session* session, Relation relation, ReorderBufferChange* change) {
@@ -104,6 +115,7 @@ void row_change(Session* session, Relation relation, ReorderBufferChange* change
                                                                        : RowChange::remove;
     if (!entry->captured || !entry->publishes[static_cast<int>(kind)]) return skip(session);
     pin_settings_if_needed(session, *entry);
+    announce_definition(session, entry);
     begin_if_needed(session);
 
     RowImage before;
@@ -133,6 +145,7 @@ void truncation(Session* session, Relation relation, int count, Relation relatio
     if (!entry->captured || !entry->publishes[kTruncateChange]) return skip(session);
     if (entry->shown != RelationGetRelid(relation) && is_among(entry->shown, count, relations))
         return skip(session);
+    announce_definition(session, entry);
     begin_if_needed(session);
     line_begin(session);
     append_truncate_event(*session, *entry, change.data.truncate.cascade, change.data.truncate.restart_seqs);
@@ -217,6 +230,7 @@ void startup(LogicalDecodingContext* decoding, OutputPluginOptions* plugin_optio
 void begin(LogicalDecodingContext* decoding, ReorderBufferTXN* txn) {
     in_row_context(decoding, [txn](Session* session) {
         session_begin_transaction(session, commit_time_of(txn), txn->final_lsn, txn->xid);
+        session->transaction.source = txn;
     });
 }
 

@@ -2,7 +2,6 @@
 
 #include "capture.h"
 #include "json_writer.h"
-#include "schema_version.h"
 
 namespace cdc {
 namespace {
@@ -147,42 +146,41 @@ void append_truncate_event(const Session& session, const RelationEntry& entry, b
     append_segment(out, session.evidence);
 }
 
-void append_schema_event(const Session& session, TupleDesc descriptor, HeapTuple row) {
+void append_schema_event(const Session& session, const SchemaChange& change) {
     StringInfo out = session.out;
-    const char* const schema = history_text(descriptor, row, history_schema_name);
-    const char* const table = history_text(descriptor, row, history_table_name);
-    bool null = false;
-    const int32 version = DatumGetInt32(heap_getattr(row, history_version, descriptor, &null));
     append_raw(out, "{\"source_id\":\"");
     append_raw(out, session.database_prefix);
     append_char(out, '/');
-    append_percent_encoded(out, schema, strlen(schema));
+    append_percent_encoded(out, change.schema, strlen(change.schema));
     append_char(out, '.');
-    append_percent_encoded(out, table, strlen(table));
+    append_percent_encoded(out, change.table, strlen(change.table));
     append_raw(out, "\",\"schema_version\":");
-    append_int64(out, version);
+    append_int64(out, change.version);
     append_raw(out, ",\"op_type\":\"s\"");
     append_stamp(session, out);
     append_raw(out, ",\"schema\":");
-    json_append_string(out, schema);
+    json_append_string(out, change.schema);
     append_raw(out, ",\"table\":");
-    json_append_string(out, table);
+    json_append_string(out, change.table);
     append_raw(out, ",\"key\":null,\"before\":");
-    const char* const before = captured_definition(*session.options, descriptor, row, history_previous);
-    const char* const after = captured_definition(*session.options, descriptor, row, history_definition);
+    const char* const before = captured_definition(*session.options, change, change.before);
+    const char* const after = captured_definition(*session.options, change, change.after);
     append_raw(out, before != nullptr ? before : "null");
     append_raw(out, ",\"after\":");
     append_raw(out, after != nullptr ? after : "null");
+    if (change.version == 0) {
+        append_raw(out, ",\"fingerprint\":");
+        json_append_string(out, change.fingerprint);
+    }
     append_raw(out, ",\"ddl\":{\"tag\":");
-    json_append_string(out, history_text(descriptor, row, history_tag));
+    json_append_string(out, change.tag);
     append_raw(out, ",\"statement\":");
-    const char* const statement =
-        captures_statements(*session.options) ? history_text(descriptor, row, history_statement) : nullptr;
+    const char* const statement = captures_statements(*session.options) ? change.statement : nullptr;
     if (statement != nullptr)
         json_append_string(out, statement);
     else
         append_raw(out, "null");
-    append_char(out, '}');
+    append_raw(out, change.version == 0 ? ",\"unrecorded\":true}" : "}");
     append_segment(out, session.evidence);
 }
 

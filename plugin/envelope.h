@@ -6,6 +6,7 @@
 #pragma once
 
 #include "row_json.h"
+#include "schema_version.h"
 
 namespace cdc {
 
@@ -16,8 +17,7 @@ void append_row_event(const Session& session, const RelationEntry& entry, RowCha
                       const RowImage* before, const RowImage* after);
 void append_truncate_event(const Session& session, const RelationEntry& entry, bool cascade,
                            bool restart_identity);
-// row: a tuple inserted into cdc_envelope.schema_history.
-void append_schema_event(const Session& session, TupleDesc descriptor, HeapTuple row);
+void append_schema_event(const Session& session, const SchemaChange& change);
 // stamp: the transaction's; null for a non-transactional message, which belongs to no commit.
 void append_message_event(const Session& session, bool transactional, XLogRecPtr lsn, const char* prefix,
                           Size size, const char* content);

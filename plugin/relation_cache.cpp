@@ -200,15 +200,14 @@ void build_names(Session* session, RelationEntry* entry, Relation relation, Rela
 
 void build_version(Session* session, RelationEntry* entry, Relation shown, const char* schema) {
     const TableDefinition definition = table_definition(shown);
-    const int32 version =
-        schema_version(session, schema, RelationGetRelationName(shown), definition.fingerprint);
-    StringInfoData text;
-    initStringInfo(&text);
-    appendStringInfo(&text, ",\"schema_version\":%d,\"op_type\":\"", version);
-    entry->version = make_segment(text);
-    resetStringInfo(&text);
-    if (version == 0) appendStringInfo(&text, ",\"fingerprint\":\"%s\"", definition.fingerprint);
-    entry->fingerprint = make_segment(text);
+    const char* const table = RelationGetRelationName(shown);
+    const int32 version = schema_version(session, schema, table, definition.fingerprint);
+    relation_entry_set_version(entry, version, definition.fingerprint);
+    const Oid history = history_relation(session);
+    if (version != 0 || !OidIsValid(history) || !is_recordable(shown, history)) return;
+    auto* unrecorded = static_cast<UnrecordedDefinition*>(palloc(sizeof(UnrecordedDefinition)));
+    *unrecorded = {pstrdup(schema), pstrdup(table), definition};
+    entry->unrecorded = unrecorded;
 }
 
 // shown: the table whose name, definition, key and order of columns the events have; the relation itself, or
@@ -282,6 +281,18 @@ void relation_cache_create(Session* session) {
     MemoryContextRegisterResetCallback(session->context, callback);
     register_callbacks();
     invalidated_session = session;
+}
+
+void relation_entry_set_version(RelationEntry* entry, int32 version, const char* fingerprint) {
+    MemoryContext caller = MemoryContextSwitchTo(entry->context);
+    StringInfoData text;
+    initStringInfo(&text);
+    appendStringInfo(&text, ",\"schema_version\":%d,\"op_type\":\"", version);
+    entry->version = make_segment(text);
+    resetStringInfo(&text);
+    if (version == 0) appendStringInfo(&text, ",\"fingerprint\":\"%s\"", fingerprint);
+    entry->fingerprint = make_segment(text);
+    MemoryContextSwitchTo(caller);
 }
 
 RelationEntry* relation_entry(Session* session, Relation relation) {

@@ -8,6 +8,7 @@
 // raise.
 #pragma once
 
+#include "definition.h"
 #include "session.h"
 #include "text_output.h"
 #include "value_encoder.h"
@@ -34,6 +35,13 @@ struct MemberText {
     int end;
 };
 
+// A definition that the history, where there is one, does not have for its table.
+struct UnrecordedDefinition {
+    char* schema;
+    char* table;
+    TableDefinition definition;
+};
+
 struct RelationEntry {
     Oid relid;  // key of the hash table; first
     bool valid;
@@ -52,13 +60,15 @@ struct RelationEntry {
     int column_count;
     int* key;  // indexes into columns
     int key_count;
-    MemberText* members;  // by column: of the old image of the change at hand
-    Segment source_id;    // {"source_id":"pg://c/d/s.t
-    Segment version;      // ,"schema_version":N,"op_type":"
-    Segment names;        // ,"schema":"…","table":"…"[,"partition":"…"],"key":
-    Segment fingerprint;  // ,"fingerprint":"sha256:…" or empty
-    char* count_name;     // schema.table, for the e event
-    TableCount* count;    // of the transaction with count_serial
+    MemberText* members;                     // by column: of the old image of the change at hand
+    Segment source_id;                       // {"source_id":"pg://c/d/s.t
+    Segment version;                         // ,"schema_version":N,"op_type":"
+    Segment names;                           // ,"schema":"…","table":"…"[,"partition":"…"],"key":
+    Segment fingerprint;                     // ,"fingerprint":"sha256:…" or empty
+    char* count_name;                        // schema.table, for the e event
+    TableCount* count;                       // of the transaction with count_serial
+    const UnrecordedDefinition* unrecorded;  // null where the version is known, or nothing is recorded at all
+    uint64 announced_serial;  // of the transaction that has looked for the definition's s event
     uint64 count_serial;
     Datum* values[2];  // of the old and the new tuple
     bool* nulls[2];
@@ -68,6 +78,9 @@ constexpr int kOld = 0;
 constexpr int kNew = 1;
 
 void relation_cache_create(Session* session);
+
+// Sets the version that the entry's events carry: 0 where it is not recorded.
+void relation_entry_set_version(RelationEntry* entry, int32 version, const char* fingerprint);
 
 // The entry of an open relation, built where it is not valid.
 RelationEntry* relation_entry(Session* session, Relation relation);

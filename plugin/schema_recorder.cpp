@@ -1,4 +1,4 @@
-// cdc_envelope.record_definition() and record_drop(): what the event triggers write into the history.
+// cdc_envelope.record_definitions() and record_drop(): what the event triggers write into the history.
 //
 // In C, because a query of the trigger's would read the history under the transaction's own snapshot: under
 // REPEATABLE READ that lacks the versions recorded since, and the user's DDL would fail over a duplicate key.
@@ -12,9 +12,9 @@
 #include "schema_version.h"
 
 extern "C" {
-PG_FUNCTION_INFO_V1(cdc_envelope_record_definition);
+PG_FUNCTION_INFO_V1(cdc_envelope_record_definitions);
 PG_FUNCTION_INFO_V1(cdc_envelope_record_drop);
-PGDLLEXPORT Datum cdc_envelope_record_definition(PG_FUNCTION_ARGS);
+PGDLLEXPORT Datum cdc_envelope_record_definitions(PG_FUNCTION_ARGS);
 PGDLLEXPORT Datum cdc_envelope_record_drop(PG_FUNCTION_ARGS);
 }
 
@@ -24,11 +24,16 @@ namespace {
 // Bytes kept of a statement. It is the whole string the client sent, which may hold other statements too.
 constexpr int kLongestStatement = 8192;
 
+// A command that may change more tables than this locks the history instead of each of them: the server's
+// lock table has room for a few thousand (max_locks_per_transaction), and an ALTER TYPE may reach more.
+constexpr int kMostLocks = 64;
+
 // What every row of one command has.
 struct Command {
     Relation history;
     const char* tag;
-    const char* statement;  // null: none
+    const char* statement;   // null: none
+    bool is_history_locked;  // nobody else records until this transaction's end
 };
 
 // A table under the name it has, or had.
@@ -46,26 +51,24 @@ char* shorten(text* statement) {
     return psprintf("%.*s%s", pg_mbcliplen(whole, length, kLongestStatement), whole, ellipsis);
 }
 
-Command open_command(text* tag, text* statement) {
+Command open_command(text* tag, text* statement, int tables) {
     const Oid history = find_history();
     if (!OidIsValid(history)) {
         ereport(ERROR,
                 (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("table cdc_envelope.schema_history does not exist"),
                  errhint("Run CREATE EXTENSION cdc_envelope.")));
     }
-    return {table_open(history, RowExclusiveLock), text_to_cstring(tag),
-            statement != nullptr ? shorten(statement) : nullptr};
+    const bool many = tables > kMostLocks;
+    return {table_open(history, many ? ExclusiveLock : RowExclusiveLock), text_to_cstring(tag),
+            statement != nullptr ? shorten(statement) : nullptr, many};
 }
 
 int32 version_of(const Command& command, HeapTuple row) {
-    if (row == nullptr) return 0;
-    bool null = false;
-    return DatumGetInt32(heap_getattr(row, history_version, RelationGetDescr(command.history), &null));
+    return row != nullptr ? history_version_of(RelationGetDescr(command.history), row) : 0;
 }
 
 Oid relid_of(const Command& command, HeapTuple row) {
-    bool null = false;
-    return DatumGetObjectId(heap_getattr(row, history_relid, RelationGetDescr(command.history), &null));
+    return history_relation_of(RelationGetDescr(command.history), row);
 }
 
 char* text_of(const Command& command, HeapTuple row, HistoryColumn column) {
@@ -138,19 +141,21 @@ bool is_recorded(const Command& command, const Subject& subject, HeapTuple lates
 }
 
 // Versions grow along a table's life, over its renames too; and a name that another table had goes on with
-// that table's numbers, so that no version of a name ever stands for two definitions.
-void record(const Command& command, Relation relation) {
+// that table's numbers, so that no version of a name ever stands for two definitions. True where there is a
+// new one.
+bool record(const Command& command, Relation relation) {
     const Subject subject = {get_namespace_name(RelationGetNamespace(relation)),
                              RelationGetRelationName(relation), RelationGetRelid(relation)};
     if (is_recorded(command, subject, latest_of_table(command, subject.relid), table_definition(relation)))
-        return;
+        return false;
 
     // Two commands may change one table's definition side by side, by way of two of its types. Only commands
     // that do change a definition meet here: CREATE INDEX, say, must not wait for another one's end.
-    LockDatabaseObject(RelationGetRelid(command.history), subject.relid, 0, ExclusiveLock);
+    if (!command.is_history_locked)
+        LockDatabaseObject(RelationGetRelid(command.history), subject.relid, 0, ExclusiveLock);
     const TableDefinition now = table_definition(relation);
     HeapTuple latest = latest_of_table(command, subject.relid);
-    if (is_recorded(command, subject, latest, now)) return;
+    if (is_recorded(command, subject, latest, now)) return false;
 
     const char* const previous = text_of(command, latest, history_definition);
     if (previous != nullptr && !is_named(command, latest, subject)) {
@@ -164,40 +169,66 @@ void record(const Command& command, Relation relation) {
     insert_row(command, subject, version, &now, previous, 0);
     // Who has looked up the table's version already looks again: also a transaction that was open before.
     CacheInvalidateRelcacheByRelid(subject.relid);
+    return true;
 }
 
-// PostgreSQL's own tables (information_schema's too) are not recorded, nor are temporary ones and the history
-// itself.
-bool is_recordable(Relation relation, Relation history) {
-    const char kind = relation->rd_rel->relkind;
-    return (kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE) &&
-           relation->rd_rel->relpersistence != RELPERSISTENCE_TEMP &&
-           RelationGetRelid(relation) >= FirstNormalObjectId &&
-           RelationGetNamespace(relation) != RelationGetNamespace(history);
+// Looks at the table as decoding does, without a lock: the command has its own on what it changes itself, and
+// one that changes a type must not wait for the tables that use it. What is under way there is recorded by
+// whoever does it; only when the extension is made is there nobody yet, and so every table's DDL is waited
+// for.
+bool record_if_recordable(const Command& command, Oid relid, bool wait) {
+    if (wait) LockRelationOid(relid, AccessShareLock);
+    Relation relation = RelationIdGetRelation(relid);
+    bool recorded = false;
+    if (relation != nullptr) {
+        if (is_recordable(relation, RelationGetRelid(command.history))) recorded = record(command, relation);
+        RelationClose(relation);
+    }
+    // To the end the lock would be too much for the lock table, with some thousand tables.
+    if (wait) UnlockRelationOid(relid, AccessShareLock);
+    return recorded;
 }
 
 }  // namespace
 }  // namespace cdc
 
-Datum cdc_envelope_record_definition(PG_FUNCTION_ARGS) {
+// (relations oid[], tag, statement, wait): how many new versions there are.
+Datum cdc_envelope_record_definitions(PG_FUNCTION_ARGS) {
     using namespace cdc;
-    if (PG_ARGISNULL(0) || PG_ARGISNULL(1)) PG_RETURN_VOID();
-    Relation relation = try_relation_open(PG_GETARG_OID(0), AccessShareLock);
-    if (relation == nullptr) PG_RETURN_VOID();
+    if (PG_ARGISNULL(0) || PG_ARGISNULL(1)) PG_RETURN_INT32(0);
+    Datum* relids;
+    bool* nulls;
+    int count;
+    deconstruct_array(PG_GETARG_ARRAYTYPE_P(0), OIDOID, sizeof(Oid), true, TYPALIGN_INT, &relids, &nulls,
+                      &count);
+    if (count == 0) PG_RETURN_INT32(0);
     const Command command =
-        open_command(PG_GETARG_TEXT_PP(1), PG_ARGISNULL(2) ? nullptr : PG_GETARG_TEXT_PP(2));
-    if (is_recordable(relation, command.history)) record(command, relation);
+        open_command(PG_GETARG_TEXT_PP(1), PG_ARGISNULL(2) ? nullptr : PG_GETARG_TEXT_PP(2), count);
+    const bool wait = !PG_ARGISNULL(3) && PG_GETARG_BOOL(3);
+    MemoryContext of_table =
+        AllocSetContextCreate(CurrentMemoryContext, "cdc_envelope recorder", ALLOCSET_DEFAULT_SIZES);
+    MemoryContext caller = MemoryContextSwitchTo(of_table);
+    int32 recorded = 0;
+    for (int i = 0; i < count; ++i) {
+        CHECK_FOR_INTERRUPTS();
+        if (!nulls[i] && record_if_recordable(command, DatumGetObjectId(relids[i]), wait)) ++recorded;
+        MemoryContextReset(of_table);
+    }
+    MemoryContextSwitchTo(caller);
+    MemoryContextDelete(of_table);
     table_close(command.history, NoLock);
-    relation_close(relation, NoLock);
-    PG_RETURN_VOID();
+    PG_RETURN_INT32(recorded);
 }
 
+// (relation oid, schema_name, table_name, publications text[], tag, statement)
 Datum cdc_envelope_record_drop(PG_FUNCTION_ARGS) {
     using namespace cdc;
-    const Command command = open_command(PG_GETARG_TEXT_PP(4), PG_GETARG_TEXT_PP(5));
+    if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2) || PG_ARGISNULL(4)) PG_RETURN_VOID();
+    const Command command =
+        open_command(PG_GETARG_TEXT_PP(4), PG_ARGISNULL(5) ? nullptr : PG_GETARG_TEXT_PP(5), 1);
     const Subject subject = {text_to_cstring(PG_GETARG_TEXT_PP(1)), text_to_cstring(PG_GETARG_TEXT_PP(2)),
                              PG_GETARG_OID(0)};
-    record_end(command, subject, PG_GETARG_DATUM(3));
+    record_end(command, subject, PG_ARGISNULL(3) ? 0 : PG_GETARG_DATUM(3));
     table_close(command.history, NoLock);
     PG_RETURN_VOID();
 }

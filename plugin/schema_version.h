@@ -25,8 +25,30 @@ enum HistoryColumn : AttrNumber {
     history_columns = history_publications
 };
 
+// A row of the history taken apart, or what stands for one: what an s event says.
+struct SchemaChange {
+    const char* schema;
+    const char* table;
+    int32 version;            // 0: not recorded
+    const char* fingerprint;  // of after; null where that is
+    const char* before;       // definitions as JSON, or null
+    const char* after;
+    const char* tag;
+    const char* statement;  // may be null
+    Oid relation;
+};
+
+// The tag of an s event that no row of the history stands for.
+constexpr char kUnrecordedTag[] = "UNRECORDED";
+
 // A text of a row of the history, in CurrentMemoryContext; null where it is.
 char* history_text(TupleDesc descriptor, HeapTuple row, HistoryColumn column);
+
+int32 history_version_of(TupleDesc descriptor, HeapTuple row);
+Oid history_relation_of(TupleDesc descriptor, HeapTuple row);
+
+// Texts are in CurrentMemoryContext.
+SchemaChange history_change(TupleDesc descriptor, HeapTuple row);
 
 // The OID of the extension's own history; InvalidOid where the extension is not installed.
 Oid find_history();
@@ -35,7 +57,19 @@ Oid find_history();
 // the primary key's order.
 HeapTuple history_latest(Relation history, const char* schema, const char* table);
 
-// The same, looked up once per invalidation.
+// A copy of the first row after version `after` that a transaction, or a subtransaction of it, records under
+// a name, be it later in it than the change at hand: CREATE TABLE AS puts its rows in before event triggers
+// run. Null where there is none. Read past the historic snapshot, but no less a function of the WAL: a
+// transaction that is decoded has committed, so all of its rows are there, and rows of the history are never
+// taken away.
+HeapTuple history_recorded_by(Relation history, const ReorderBufferTXN& transaction, const char* schema,
+                              const char* table, int32 after);
+
+// Whether the history is there for such a table at all: not for PostgreSQL's own (information_schema's too),
+// nor for temporary ones and those of the history's own schema.
+bool is_recordable(Relation relation, Oid history);
+
+// The OID of the history, looked up once per invalidation.
 Oid history_relation(Session* session);
 
 // The latest version of schema.table, if its recorded fingerprint is this one; else 0: DDL went round the

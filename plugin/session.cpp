@@ -89,7 +89,7 @@ void session_begin_transaction(Session* session, TimestampTz commit_time, XLogRe
     append_uint64(&stamp, xid);
     append_raw(&stamp, ",\"seq\":");
     const uint64 serial = session->transaction.serial + 1;
-    session->transaction = {make_segment(stamp), 0, NIL, serial, false, false};
+    session->transaction = {make_segment(stamp), 0, NIL, serial, false, false, nullptr, NIL};
     MemoryContextSwitchTo(caller);
 }
 

@@ -28,6 +28,8 @@ struct Transaction {
     uint64 serial;  // tells one transaction from the next
     bool begun;     // its b event is written (or would be)
     bool settings_pinned;
+    const ReorderBufferTXN* source;
+    List* announced;  // of Announced* (announcement.h)
 };
 
 struct Session {
@@ -52,7 +54,8 @@ struct Session {
     bool history_known;
 
     Transaction transaction;
-    int skipped;  // changes in a row that sent nothing
+    int skipped;     // changes in a row that sent nothing
+    HTAB* warnings;  // what has been warned of already (announcement.h); null: nothing yet
 
     StringInfo out;   // where lines go: decoding->out, or the caller's
     bool batch_open;  // an output message has been begun and not sent

@@ -106,6 +106,13 @@ Status Applier::apply_change(const Event& event, const EventBody& body, const Sl
 // gone at the source though no event says so of each. A table without a projection gets one with its first
 // row.
 Status Applier::apply_schema_change(const Event& event, const EventBody& body, const SlicePtr& slice) {
+    TableDefinition definition;
+    if (!body.after.empty()) {
+        Result<TableDefinition> parsed = parse_table_definition(body.after);
+        if (!parsed.ok()) return parsed.status();
+        definition = std::move(parsed).value();
+        if (tables_.is_as(event, definition)) return {};
+    }
     CDC_RETURN_IF_ERROR(wait_in_transaction(slice));
     Result<const ProjectionTable*> table = tables_.registered(event);
     if (!table.ok()) return table.status();
@@ -122,9 +129,7 @@ Status Applier::apply_schema_change(const Event& event, const EventBody& body, c
         batcher_.add_all_gone(**table, event, body);
         return {};
     }
-    Result<TableDefinition> definition = parse_table_definition(body.after);
-    if (!definition.ok()) return definition.status();
-    return tables_.prepare(event, body, *definition).status();
+    return tables_.prepare(event, body, std::move(definition)).status();
 }
 
 Result<const ProjectionTable*> Applier::table_of(const Event& event, const EventBody& body,

@@ -21,6 +21,7 @@ struct ProjectionTable {
     std::string target;  // schema.table of the target, for messages
     std::string quoted;  // the target's name as SQL
     int schema_version = 0;
+    std::string fingerprint;                // of that definition
     std::vector<ProjectionColumn> columns;  // the source's columns, in its order
     std::vector<std::size_t> key;           // indexes into columns; empty: a table without a key
     // Two keys are equal only where their JSON is the same bytes. False for numeric (1.0 = 1.00), citext and

@@ -113,6 +113,12 @@ const ProjectionTable* TableKeeper::known(const Event& event, const EventBody& b
     return found->second;
 }
 
+bool TableKeeper::is_as(const Event& event, const TableDefinition& definition) const {
+    const auto found = known_.find(known_key(event));
+    return found != known_.end() && !definition.fingerprint.empty() &&
+           found->second->fingerprint == definition.fingerprint;
+}
+
 Result<const ProjectionTable*> TableKeeper::prepare(const Event& event, const EventBody& body) {
     Result<TableDefinition> definition = context_.catalog->definition(
         unescape_json(event.schema), unescape_json(event.table), event.schema_version);
@@ -138,7 +144,8 @@ Result<const ProjectionTable*> TableKeeper::prepare(const Event& event, const Ev
     Result<ProjectionTable> table = describe_table(*names, definition, *key);
     if (!table.ok()) return table.status();
     table->schema_version = event.schema_version;
-    if (event.schema_version == 0) {
+    table->fingerprint = definition.fingerprint;
+    if (event.schema_version == 0 && event.is_row()) {
         Result<std::vector<std::string>> left_out = unexplained(*table, body);
         if (!left_out.ok()) return left_out.status();
         for (const std::string& name : *left_out) {
@@ -182,8 +189,9 @@ Status TableKeeper::make_ready(const Names& names, const Event& event, const Tab
                                  ".projection_position and drop the slot to take a new "
                                  "snapshot");
     }
-    // Only a recorded definition says for sure what the key is, and only a table of ours is changed for it.
-    if (target->exists && *registered && event.schema_version > 0) {
+    // Only the definition of the event itself says for sure what the key is, not that of the source's table
+    // as it is now; and only a table of ours is changed for it.
+    if (target->exists && *registered && (event.schema_version > 0 || event.op == Op::schema)) {
         Result<std::string> quoted = quoted_name(names.target);
         if (!quoted.ok()) return quoted.status();
         CDC_RETURN_IF_ERROR(follow_key(session_, names.target, *quoted, definition.key));

@@ -39,6 +39,9 @@ class TableKeeper {
 
     // The table of a row event or a truncate, where it is known; nullptr where prepare must be called first.
     const ProjectionTable* known(const Event& event, const EventBody& body);
+    // Whether the table of a schema event is known under this very definition: an unrecorded one is told
+    // again in every transaction.
+    bool is_as(const Event& event, const TableDefinition& definition) const;
     // Makes or checks the table of an event; waits for the target. Only while the session is idle, and inside
     // the transaction that holds the event.
     Result<const ProjectionTable*> prepare(const Event& event, const EventBody& body);

@@ -190,6 +190,33 @@ TEST_F(Tables, AColumnOfAnUnrecordedVersionIsLookedUp) {
     EXPECT_EQ(catalog_.asked, asked);
 }
 
+TEST_F(Tables, AnUnrecordedDefinitionComesWithItsEventAgainAndAgain) {
+    start();
+    ok(apply_one());
+    const int asked = catalog_.asked;
+    const auto definition = [](const std::string& column, const std::string& fingerprint) {
+        return R"({"columns":[{"name":"id","type":"integer","nullable":false,"position":1},{"name":")" +
+               column +
+               R"(","type":"bigint","nullable":true,"position":2}],"key":["id"],)"
+               R"("replica_identity":"default","fingerprint":"sha256:)" +
+               fingerprint + "\"}";
+    };
+    Row row = inserted("2", R"({"id":2,"extra":3})");
+    row.schema_version = 0;
+    ok(apply({schema_change(0, definition("extra", "00")), row}));
+    run("ALTER TABLE orders RENAME extra TO moved");
+    row = inserted("3", R"({"id":3})");
+    row.schema_version = 0;
+    ok(apply({schema_change(0, definition("extra", "00"))}));
+    EXPECT_EQ(
+        rows("SELECT count(*) FROM pg_attribute WHERE attrelid = 'orders'::regclass AND attname = 'extra'"),
+        "0\n")
+        << "told again, the same definition asks the target nothing";
+    ok(apply({schema_change(0, definition("other", "01")), row}));
+    EXPECT_EQ(rows("SELECT id, moved, other FROM orders ORDER BY id"), "1|~|~\n2|3|~\n3|~|~\n");
+    EXPECT_EQ(catalog_.asked, asked);
+}
+
 TEST_F(Tables, TwoSourceTablesCannotShareATarget) {
     table_ = "mirror.{table}";
     catalog_.tables["other.orders"] = catalog_.tables["public.orders"];

@@ -24,47 +24,41 @@ Split split_timestamp(int64 usecs) {
     return {days, rest};
 }
 
-char* put_digits(char* to, int64 value, int digits) {
-    for (int i = digits - 1; i >= 0; --i) {
-        to[i] = static_cast<char>('0' + value % 10);
-        value /= 10;
-    }
-    return to + digits;
-}
+// Longest text of any of these types but interval, in bytes, with its quotes: "294276-12-31T23:59:59.999999Z
+// BC" and a date's seven digits of a year are within it.
+constexpr size_t kLongestMoment = 40;
 
-// Appends year-month-day; true where " BC" has to follow at the end.
-bool append_calendar_day(StringInfo out, int64 days_since_2000) {
+// year-month-day; before_christ: " BC" has to follow at the end.
+char* put_calendar_day(char* to, int64 days_since_2000, bool* before_christ) {
     int year;
     int month;
     int day;
     j2date(static_cast<int>(days_since_2000 + POSTGRES_EPOCH_JDATE), &year, &month, &day);
-    const bool before_christ = year <= 0;  // astronomical: year 0 is 1 BC
-    if (before_christ) year = 1 - year;
-    int digits = 4;
-    for (int rest = year / 10000; rest > 0; rest /= 10) {
-        ++digits;
-    }
-    char text[16];
-    char* to = put_digits(text, year, digits);
+    *before_christ = year <= 0;  // astronomical: year 0 is 1 BC
+    const auto shown = static_cast<uint32>(*before_christ ? 1 - year : year);
+    to = shown < 10000 ? put_four_digits(to, shown) : put_uint64(to, shown);
     *to++ = '-';
-    to = put_digits(to, month, 2);
+    to = put_two_digits(to, static_cast<uint32>(month));
     *to++ = '-';
-    to = put_digits(to, day, 2);
-    append_raw(out, text, static_cast<size_t>(to - text));
-    return before_christ;
+    return put_two_digits(to, static_cast<uint32>(day));
 }
 
-void append_time_of_day(StringInfo out, int64 usecs) {
-    const int64 seconds = usecs / USECS_PER_SEC;
-    char text[15];
-    char* to = put_digits(text, seconds / SECS_PER_HOUR, 2);  // 24:00:00 is a time of day of its own
+char* put_time_of_day(char* to, int64 usecs) {
+    const auto seconds = static_cast<uint32>(usecs / USECS_PER_SEC);
+    const auto fraction = static_cast<uint32>(usecs % USECS_PER_SEC);
+    to = put_two_digits(to, seconds / SECS_PER_HOUR);  // 24:00:00 is a time of day of its own
     *to++ = ':';
-    to = put_digits(to, seconds / SECS_PER_MINUTE % MINS_PER_HOUR, 2);
+    to = put_two_digits(to, seconds / SECS_PER_MINUTE % MINS_PER_HOUR);
     *to++ = ':';
-    to = put_digits(to, seconds % SECS_PER_MINUTE, 2);
+    to = put_two_digits(to, seconds % SECS_PER_MINUTE);
     *to++ = '.';
-    put_digits(to, usecs % USECS_PER_SEC, 6);
-    append_raw(out, text, sizeof(text));
+    to = put_two_digits(to, fraction / 10000);
+    return put_four_digits(to, fraction % 10000);
+}
+
+char* put_text(char* to, std::string_view text) {
+    memcpy(to, text.data(), text.size());
+    return to + text.size();
 }
 
 ValueOutcome append_infinity(StringInfo out, bool negative) {
@@ -75,12 +69,14 @@ ValueOutcome append_infinity(StringInfo out, bool negative) {
 ValueOutcome append_timestamp(StringInfo out, int64 usecs, std::string_view zone) {
     if (TIMESTAMP_NOT_FINITE(usecs)) return append_infinity(out, TIMESTAMP_IS_NOBEGIN(usecs));
     const Split split = split_timestamp(usecs);
-    append_char(out, '"');
-    const bool before_christ = append_calendar_day(out, split.days);
-    append_char(out, 'T');
-    append_time_of_day(out, split.usecs);
-    append_raw(out, zone);
-    append_raw(out, before_christ ? " BC\"" : "\"");
+    bool before_christ;
+    char* to = make_room(out, kLongestMoment);
+    *to++ = '"';
+    to = put_calendar_day(to, split.days, &before_christ);
+    *to++ = 'T';
+    to = put_time_of_day(to, split.usecs);
+    to = put_text(to, zone);
+    end_text(out, put_text(to, before_christ ? " BC\"" : "\""));
     return ValueOutcome::written;
 }
 
@@ -95,37 +91,40 @@ ValueOutcome write_timestamptz(const ValueEncoder&, Datum value, StringInfo out,
 ValueOutcome write_date(const ValueEncoder&, Datum value, StringInfo out, int) {
     const DateADT date = DatumGetDateADT(value);
     if (DATE_NOT_FINITE(date)) return append_infinity(out, DATE_IS_NOBEGIN(date));
-    append_char(out, '"');
-    const bool before_christ = append_calendar_day(out, date);
-    append_raw(out, before_christ ? " BC\"" : "\"");
+    bool before_christ;
+    char* to = make_room(out, kLongestMoment);
+    *to++ = '"';
+    to = put_calendar_day(to, date, &before_christ);
+    end_text(out, put_text(to, before_christ ? " BC\"" : "\""));
     return ValueOutcome::written;
 }
 
 ValueOutcome write_time(const ValueEncoder&, Datum value, StringInfo out, int) {
-    append_char(out, '"');
-    append_time_of_day(out, DatumGetTimeADT(value));
-    append_char(out, '"');
+    char* to = make_room(out, kLongestMoment);
+    *to++ = '"';
+    to = put_time_of_day(to, DatumGetTimeADT(value));
+    *to++ = '"';
+    end_text(out, to);
     return ValueOutcome::written;
 }
 
 ValueOutcome write_timetz(const ValueEncoder&, Datum value, StringInfo out, int) {
     const TimeTzADT* time = DatumGetTimeTzADTP(value);
     const int west = time->zone;  // seconds west of Greenwich
-    const int offset = west < 0 ? -west : west;
-    char zone[9];
-    char* to = zone;
+    const auto offset = static_cast<uint32>(west < 0 ? -west : west);
+    char* to = make_room(out, kLongestMoment);
+    *to++ = '"';
+    to = put_time_of_day(to, time->time);
     *to++ = west > 0 ? '-' : '+';
-    to = put_digits(to, offset / SECS_PER_HOUR, 2);
+    to = put_two_digits(to, offset / SECS_PER_HOUR);
     *to++ = ':';
-    to = put_digits(to, offset / SECS_PER_MINUTE % MINS_PER_HOUR, 2);
+    to = put_two_digits(to, offset / SECS_PER_MINUTE % MINS_PER_HOUR);
     if (offset % SECS_PER_MINUTE != 0) {
         *to++ = ':';
-        to = put_digits(to, offset % SECS_PER_MINUTE, 2);
+        to = put_two_digits(to, offset % SECS_PER_MINUTE);
     }
-    append_char(out, '"');
-    append_time_of_day(out, time->time);
-    append_raw(out, zone, static_cast<size_t>(to - zone));
-    append_char(out, '"');
+    *to++ = '"';
+    end_text(out, to);
     return ValueOutcome::written;
 }
 

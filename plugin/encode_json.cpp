@@ -2,9 +2,8 @@
 //
 // A document's white space between tokens goes; everything else stays as it is written: digits of numbers,
 // order and repetition of keys, escapes within strings (also \u0000 and lone surrogates, which json accepts).
-#include "encode_json.h"
-
 #include "encode_routine.h"
+#include "jsonb_text.h"
 
 namespace cdc {
 
@@ -68,28 +67,6 @@ bool append_json(Datum value, StringInfo out, int limit) {
     return append_compact_json(out, s, s + VARSIZE_ANY_EXHDR(document), limit);
 }
 
-bool append_jsonb_scalar(StringInfo out, const JsonbValue& scalar, int limit) {
-    switch (scalar.type) {
-        case jbvString:
-            return json_append_string_within(out, scalar.val.string.val,
-                                             static_cast<size_t>(scalar.val.string.len), limit);
-        case jbvNumeric: {
-            char* digits =
-                DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(scalar.val.numeric)));
-            append_raw(out, digits);
-            pfree(digits);
-            break;
-        }
-        case jbvBool:
-            append_raw(out, scalar.val.boolean ? "true" : "false");
-            break;
-        default:
-            append_raw(out, "null");
-            break;
-    }
-    return out->len <= limit;
-}
-
 bool append_jsonb(Datum value, StringInfo out, int limit) {
     return append_jsonb_document(value, JsonbSpacing::none, out, limit);
 }
@@ -130,35 +107,6 @@ ValueOutcome write_jsonb_string(const ValueEncoder&, Datum value, StringInfo out
 }
 
 }  // namespace
-
-// Walks the tree with the type's own iterator, which keeps its stack on the heap.
-bool append_jsonb_document(Datum value, JsonbSpacing spacing, StringInfo out, int limit) {
-    const std::string_view comma = spacing == JsonbSpacing::none ? "," : ", ";
-    const std::string_view colon = spacing == JsonbSpacing::none ? ":" : ": ";
-    Jsonb* document = DatumGetJsonbP(value);
-    JsonbIterator* it = JsonbIteratorInit(&document->root);
-    const bool bare_scalar = JB_ROOT_IS_SCALAR(document);  // stored as an array of one
-    bool first = true;                                     // no comma before what comes next
-    JsonbValue v;
-    for (;;) {
-        const JsonbIteratorToken token = JsonbIteratorNext(&it, &v, false);
-        if (token == WJB_DONE) return out->len <= limit;
-        const bool opens = token == WJB_BEGIN_ARRAY || token == WJB_BEGIN_OBJECT;
-        const bool closes = token == WJB_END_ARRAY || token == WJB_END_OBJECT;
-        if (bare_scalar && (opens || closes)) continue;
-        if (!first && !closes) append_raw(out, comma);
-        first = opens || token == WJB_KEY;
-        if (opens) {
-            append_char(out, token == WJB_BEGIN_ARRAY ? '[' : '{');
-        } else if (closes) {
-            append_char(out, token == WJB_END_ARRAY ? ']' : '}');
-        } else if (!append_jsonb_scalar(out, v, limit)) {
-            return false;
-        }
-        if (token == WJB_KEY) append_raw(out, colon);
-        if (out->len > limit) return false;
-    }
-}
 
 ValueEncoder* create_json_encoder(const EncoderBuild& build) {
     if (build.type != JSONOID && build.type != JSONBOID) return nullptr;

@@ -1,15 +1,15 @@
 // numeric and money: decimal strings, as no JSON reader can be trusted with their digits.
 #include "encode_routine.h"
+#include "numeric_text.h"
 
 namespace cdc {
 
 namespace {
 
-// numeric_out reads no setting, and its text (digits, '-', '.', NaN, Infinity) needs no escape.
+// The text (digits, '-', '.', NaN, Infinity) needs no escape.
 ValueOutcome write_numeric(const ValueEncoder&, Datum value, StringInfo out, int) {
-    const char* text = DatumGetCString(DirectFunctionCall1(numeric_out, value));
     append_char(out, '"');
-    append_raw(out, text);
+    append_numeric_text(out, value);
     append_char(out, '"');
     return ValueOutcome::written;
 }

@@ -53,16 +53,19 @@ ValueOutcome write_float8(const ValueEncoder&, Datum value, StringInfo out, int)
 }
 
 ValueOutcome write_uuid(const ValueEncoder&, Datum value, StringInfo out, int) {
+    constexpr size_t length = 38;  // 32 digits, 4 hyphens, 2 quotes
     const pg_uuid_t* uuid = DatumGetUUIDP(value);
-    append_char(out, '"');
-    append_hex(out, uuid->data, 4);
+    char* to = make_room(out, length);
+    *to++ = '"';
+    to = put_hex(to, uuid->data, 4);
     for (int at = 4; at < 10; at += 2) {
-        append_char(out, '-');
-        append_hex(out, uuid->data + at, 2);
+        *to++ = '-';
+        to = put_hex(to, uuid->data + at, 2);
     }
-    append_char(out, '-');
-    append_hex(out, uuid->data + 10, 6);
-    append_char(out, '"');
+    *to++ = '-';
+    to = put_hex(to, uuid->data + 10, 6);
+    *to++ = '"';
+    end_text(out, to);
     return ValueOutcome::written;
 }
 

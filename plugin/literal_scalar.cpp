@@ -3,8 +3,8 @@
 // An output function is C code of the type's owner, never SQL: no cast and no function of a user runs here.
 #include <algorithm>
 
-#include "encode_json.h"
 #include "json_writer.h"
+#include "jsonb_text.h"
 #include "literal.h"
 
 namespace cdc {

@@ -43,3 +43,17 @@ SELECT (:after ->> 'b') = repeat('[', 5000) || repeat(']', 5000) AS b,
        (:after ->> 'j') = repeat('[', 5000) || repeat(']', 5000) AS j
 FROM deep rec;
 DROP TABLE docs, deep;
+
+-- against PostgreSQL's own output: more entries than one offset counts for (32), every kind of scalar among them, containers
+-- within containers to either side of the depth where another way of walking begins, packed and unpacked documents
+CREATE TABLE walked (b jsonb);
+INSERT INTO walked SELECT jsonb_agg(g) FROM generate_series(1, 100) g;
+INSERT INTO walked
+SELECT jsonb_object_agg('k' || g, CASE g % 6 WHEN 0 THEN to_jsonb(g * 1.25) WHEN 1 THEN to_jsonb(repeat('x', g)) WHEN 2 THEN 'null'
+    WHEN 3 THEN to_jsonb(g % 4 = 1) WHEN 4 THEN jsonb_build_array(g, jsonb_build_object('k', g)) ELSE '{}' END)
+FROM generate_series(1, 80) n, generate_series(1, n) g GROUP BY n;
+INSERT INTO walked
+SELECT (repeat('{"a":[1,', n) || '-0.50' || repeat(',"x"],"b":true}', n))::jsonb FROM generate_series(20, 50) n;
+INSERT INTO walked VALUES ('"s"'), ('12345.678'), ('true'), ('null'), (to_jsonb(repeat('y', 300)));
+SELECT count(*), count(*) FILTER (WHERE :event NOT LIKE '%"after":{"b":' || replace(b::text, ' ', '') || '}%') FROM walked rec;
+DROP TABLE walked;

@@ -49,3 +49,20 @@ RESET extra_float_digits;
 SELECT id FROM numbers rec
 WHERE json_populate_record(NULL::numbers, :after)::text IS DISTINCT FROM rec::text;
 DROP TABLE numbers;
+
+-- every form in which a numeric is stored, against PostgreSQL's own output: short and long header, weights of both signs,
+-- digits cut off by the scale, zeros with a scale; integers of every length
+CREATE TABLE stored (n numeric, i int8);
+INSERT INTO stored
+SELECT (sign || mantissa || 'e' || exponent)::numeric, NULL
+FROM unnest('{"",-}'::text[]) sign, unnest('{1,9999,10000,12345.6789,100000001,0.5,98765432109876543210.01}'::text[]) mantissa,
+     generate_series(-90, 290, 5) exponent;
+INSERT INTO stored SELECT round(1234567.891234567::numeric, scale), NULL FROM generate_series(-7, 120) scale;
+INSERT INTO stored SELECT trim_scale((10::numeric ^ n) * 1.0), NULL FROM generate_series(-20, 40) n;
+INSERT INTO stored VALUES ('1e131071', NULL), ('-1e-16383', NULL), (0, NULL), ('0.00', NULL), ('0e-70', NULL);
+INSERT INTO stored SELECT NULL, sign * (9223372036854775807 / (10::numeric ^ n))::int8 + d
+FROM generate_series(0, 18) n, unnest('{-1,1}'::int[]) sign, unnest('{0,-1,-9}'::int[]) d WHERE n > 0;
+SELECT count(n) > 1000, count(i) > 100,
+       count(*) FILTER (WHERE (:after ->> 'n') IS DISTINCT FROM n::text OR (:after ->> 'i') IS DISTINCT FROM i::text)
+FROM stored rec;
+DROP TABLE stored;

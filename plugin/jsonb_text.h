@@ -1,6 +1,7 @@
-// A jsonb's document as JSON text; for encode_json.cpp and the text literals.
+// A jsonb's document as JSON text.
 //
-// Failure: none for data; depth costs heap, not stack.
+// Thread: the backend or walsender that decodes. Failure: none for data, but a toasted datum is fetched here;
+// depth costs heap, not stack.
 #pragma once
 
 #include "postgres_api.h"

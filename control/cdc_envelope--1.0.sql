@@ -57,6 +57,10 @@ CREATE FUNCTION cdc_envelope.encode(
 CREATE FUNCTION cdc_envelope.captures(relation regclass, options text[] DEFAULT '{}') RETURNS boolean
     LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cdc_envelope_captures';
 
+-- The condition that the publications of these options have on the rows of a table, as SQL; null where they have none.
+CREATE FUNCTION cdc_envelope.row_filter(relation regclass, options text[] DEFAULT '{}') RETURNS text
+    LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cdc_envelope_row_filter';
+
 -- Records the definitions of tables where they, or the tables' names, differ from what was recorded last; returns how
 -- many did. In C, and so under a snapshot of its own: the transaction's may be from before another session's DDL
 -- (REPEATABLE READ). wait: for DDL that is under way on each of them.
@@ -225,6 +229,10 @@ CREATE TRIGGER check_slot_policy AFTER INSERT OR UPDATE OR DELETE ON cdc_envelop
 ALTER TABLE cdc_envelope.slot_policy ENABLE ALWAYS TRIGGER check_slot_policy;
 
 SELECT pg_catalog.pg_extension_config_dump('cdc_envelope.slot_policy', '');
+
+-- Whose row of the policy holds for a slot: its own name or *; null where none does.
+CREATE FUNCTION cdc_envelope.policy_of(slot_name text) RETURNS text
+    LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cdc_envelope_policy_of';
 
 -- How far each slot of this plugin in this database is.
 CREATE VIEW cdc_envelope.slots AS

@@ -7,6 +7,7 @@
 #include "capture.h"
 #include "envelope.h"
 #include "relation_cache.h"
+#include "row_filter.h"
 #include "schema_version.h"
 #include "settings.h"
 #include "text_encoding.h"
@@ -107,23 +108,37 @@ void schema_change(Session* session, Relation relation, ReorderBufferChange* cha
     schema_event(session, news);
 }
 
+// An image that is there, for its row filter.
+const RowValues* values_of(const RowImage& image, bool there, RowValues* values) {
+    *values = {image.values, image.nulls};
+    return there ? values : nullptr;
+}
+
 void row_change(Session* session, Relation relation, ReorderBufferChange* change) {
     RelationEntry* const entry = relation_entry(session, relation);
     if (entry->is_history) return schema_change(session, relation, change);
-    const auto kind = change->action == REORDER_BUFFER_CHANGE_INSERT   ? RowChange::insert
-                      : change->action == REORDER_BUFFER_CHANGE_UPDATE ? RowChange::update
-                                                                       : RowChange::remove;
+    auto kind = change->action == REORDER_BUFFER_CHANGE_INSERT   ? RowChange::insert
+                : change->action == REORDER_BUFFER_CHANGE_UPDATE ? RowChange::update
+                                                                 : RowChange::remove;
     if (!entry->captured || !entry->publishes[static_cast<int>(kind)]) return skip(session);
+
+    RowImage before = {};
+    RowImage after = {};
+    bool has_before = old_tuple(change) != nullptr;
+    bool has_after = kind != RowChange::remove && new_tuple(change) != nullptr;
+    if (has_before) before = row_image(entry, old_tuple(change), kOld, nullptr);
+    if (has_after) after = row_image(entry, new_tuple(change), kNew, has_before ? &before : nullptr);
+    if (entry->filter != nullptr) {
+        RowValues values[2];
+        if (!row_filter_passes(entry->filter, &kind, values_of(before, has_before, &values[kOld]),
+                               values_of(after, has_after, &values[kNew])))
+            return skip(session);
+        has_before = has_before && kind != RowChange::insert;
+        has_after = has_after && kind != RowChange::remove;
+    }
     pin_settings_if_needed(session, *entry);
     announce_definition(session, entry);
     begin_if_needed(session);
-
-    RowImage before;
-    RowImage after;
-    const bool has_before = old_tuple(change) != nullptr;
-    const bool has_after = kind != RowChange::remove && new_tuple(change) != nullptr;
-    if (has_before) before = row_image(entry, old_tuple(change), kOld, nullptr);
-    if (has_after) after = row_image(entry, new_tuple(change), kNew, has_before ? &before : nullptr);
     line_begin(session);
     append_row_event(*session, *entry, kind, has_before ? &before : nullptr, has_after ? &after : nullptr);
     count_event(session, count_of(session, entry));

@@ -5,12 +5,11 @@
 // backend or walsender. Failure: none for what the data is.
 #pragma once
 
+#include "publications.h"
 #include "row_json.h"
 #include "schema_version.h"
 
 namespace cdc {
-
-enum class RowChange : uint8 { insert, update, remove };  // numbered as RelationEntry::publishes
 
 // before and after may be null, not both, except for a delete without an old image.
 void append_row_event(const Session& session, const RelationEntry& entry, RowChange change,

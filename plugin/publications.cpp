@@ -3,6 +3,35 @@
 namespace cdc {
 namespace {
 
+// One publication that has the table, itself or by a table it is a partition of.
+struct Listing {
+    const Publication* publication;
+    Oid as;  // whose entry and whose name counts: the table's own, or with publish_via_partition_root the
+             // outermost one's that the publication has
+    bool by_entry;  // it is listed for itself, so that there may be a column list and a row filter
+};
+
+// Where this publication has the table; as is InvalidOid where it does not. oids: with_partition_ancestors.
+Listing listing_of(const Publication& publication, const List* oids) {
+    Listing listing = {&publication, InvalidOid, false};
+    ListCell* cell;
+    foreach (cell, oids) {
+        const Oid oid = lfirst_oid(cell);
+        const bool whole = publication.alltables ||
+                           list_member_oid(GetSchemaPublications(get_rel_namespace(oid)), publication.oid);
+        if (whole || SearchSysCacheExists2(PUBLICATIONRELMAP, ObjectIdGetDatum(oid),
+                                           ObjectIdGetDatum(publication.oid)))
+            listing.as = oid;
+    }
+    if (OidIsValid(listing.as) && !publication.pubviaroot) listing.as = linitial_oid(oids);
+    if (OidIsValid(listing.as)) {
+        const Oid schema = get_rel_namespace(listing.as);
+        listing.by_entry =
+            !publication.alltables && !list_member_oid(GetSchemaPublications(schema), publication.oid);
+    }
+    return listing;
+}
+
 // Adds the columns of a column list on table `listed` (attnums, as int2vector) to those of `relid`: a
 // partition has the same columns by name, under numbers of its own.
 Bitmapset* add_listed_columns(Bitmapset* columns, Datum list, Oid listed, Oid relid) {
@@ -16,48 +45,104 @@ Bitmapset* add_listed_columns(Bitmapset* columns, Datum list, Oid listed, Oid re
     return columns;
 }
 
-// Reads the publication's row of the table itself or of an ancestor (`relid`): its column list, in column
-// numbers of `leaf`; refuses a row filter.
-bool is_listed(const Publication& publication, Oid relid, Oid leaf, Bitmapset** columns, bool* all_columns) {
-    HeapTuple row =
-        SearchSysCache2(PUBLICATIONRELMAP, ObjectIdGetDatum(relid), ObjectIdGetDatum(publication.oid));
-    if (!HeapTupleIsValid(row)) return false;
-    bool null = true;
-    (void)SysCacheGetAttr(PUBLICATIONRELMAP, row, Anum_pg_publication_rel_prqual, &null);
-    if (!null) {
-        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                        errmsg("publication \"%s\" has a row filter on table \"%s\"", publication.name,
-                               get_rel_name(relid)),
-                        errhint("Row filters are not supported: take the filter out of the publication, or "
-                                "name another one in "
-                                "option \"publication_names\".")));
+// Which rows the publications seen so far let through unfiltered, while they are collected.
+struct Unfiltered {
+    bool when[3];
+    bool always;
+};
+
+// Takes a publication's row filter, null where it has none, into those of the table.
+void add_filter(PublishedRows* rows, Unfiltered* unfiltered, const PublicationActions& actions,
+                char* filter) {
+    const bool publishes[3] = {actions.pubinsert, actions.pubupdate, actions.pubdelete};
+    for (int i = 0; i < 3; ++i) {
+        if (!publishes[i]) continue;
+        if (filter == nullptr)
+            unfiltered->when[i] = true;
+        else
+            rows->when[i] = lappend(rows->when[i], filter);
     }
-    const Datum list = SysCacheGetAttr(PUBLICATIONRELMAP, row, Anum_pg_publication_rel_prattrs, &null);
-    if (null) {
-        *all_columns = true;
-    } else {
-        *columns = add_listed_columns(*columns, list, relid, leaf);
-    }
-    ReleaseSysCache(row);
-    return true;
+    if (filter == nullptr)
+        unfiltered->always = true;
+    else
+        rows->always = lappend(rows->always, filter);
 }
 
-// The outermost of the table and its ancestors that this publication has; InvalidOid where it has none of
-// them.
-Oid published_ancestor(const Publication& publication, List* oids, Bitmapset** columns, bool* all_columns) {
-    Oid outermost = InvalidOid;
-    ListCell* cell;
-    foreach (cell, oids) {
-        const Oid oid = lfirst_oid(cell);
-        const bool by_schema =
-            list_member_oid(GetSchemaPublications(get_rel_namespace(oid)), publication.oid);
-        if (by_schema) *all_columns = true;
-        if (publication.alltables) *all_columns = true;
-        if (publication.alltables || by_schema ||
-            is_listed(publication, oid, linitial_oid(oids), columns, all_columns))
-            outermost = oid;
+// Takes a publication's entry for the table into what is published of it: its column list, and its row
+// filter.
+void add_entry(Published* published, PublishedRows* rows, Unfiltered* unfiltered, const Listing& listing,
+               Oid relid) {
+    HeapTuple entry = listing.by_entry ? SearchSysCache2(PUBLICATIONRELMAP, ObjectIdGetDatum(listing.as),
+                                                         ObjectIdGetDatum(listing.publication->oid))
+                                       : nullptr;
+    bool no_list = true;
+    bool no_filter = true;
+    char* filter = nullptr;
+    if (HeapTupleIsValid(entry)) {
+        const Datum list =
+            SysCacheGetAttr(PUBLICATIONRELMAP, entry, Anum_pg_publication_rel_prattrs, &no_list);
+        if (!no_list) published->columns = add_listed_columns(published->columns, list, listing.as, relid);
+        const Datum tree =
+            SysCacheGetAttr(PUBLICATIONRELMAP, entry, Anum_pg_publication_rel_prqual, &no_filter);
+        if (!no_filter) filter = TextDatumGetCString(tree);
+        ReleaseSysCache(entry);
     }
-    return outermost;
+    if (no_list) published->all_columns = true;
+    add_filter(rows, unfiltered, listing.publication->pubactions, filter);
+}
+
+// Column lists and row filters of the publications that name the table as the outermost one does; of others
+// that have it only the operations count (as in pgoutput).
+void add_entries(Published* published, const List* listings, Oid as, Oid relid) {
+    auto* rows = static_cast<PublishedRows*>(palloc0(sizeof(PublishedRows)));
+    rows->relid = as;
+    Unfiltered unfiltered = {};
+    ListCell* cell;
+    foreach (cell, listings) {
+        const auto* listing = static_cast<const Listing*>(lfirst(cell));
+        if (listing->as == as) add_entry(published, rows, &unfiltered, *listing, relid);
+    }
+    for (int i = 0; i < 3; ++i) {
+        if (unfiltered.when[i]) rows->when[i] = NIL;
+    }
+    if (unfiltered.always) rows->always = NIL;
+    published->rows = list_make1(rows);
+}
+
+void add_operations(Published* published, const Publication& publication) {
+    const PublicationActions& actions = publication.pubactions;
+    const bool changes[4] = {actions.pubinsert, actions.pubupdate, actions.pubdelete, actions.pubtruncate};
+    for (int i = 0; i < 4; ++i)
+        published->changes[i] = published->changes[i] || changes[i];
+    published->as_one = published->as_one || publication.pubviaroot;
+}
+
+// The publications of the rules that have the table, of Listing*. One that is not made yet where decoding is
+// has nothing.
+List* listings_of(const Rules& rules, const List* oids) {
+    List* listings = NIL;
+    ListCell* cell;
+    foreach (cell, rules.publication_names) {
+        const Publication* publication = GetPublicationByName(static_cast<char*>(lfirst(cell)), true);
+        if (publication == nullptr) continue;
+        auto* listing = static_cast<Listing*>(palloc(sizeof(Listing)));
+        *listing = listing_of(*publication, oids);
+        if (OidIsValid(listing->as)) listings = lappend(listings, listing);
+    }
+    return listings;
+}
+
+// The outermost of the tables whose names the publications give; they are nested.
+Oid outermost(const List* listings, const List* oids) {
+    Oid found = InvalidOid;
+    ListCell* oid;
+    foreach (oid, oids) {
+        ListCell* cell;
+        foreach (cell, listings) {
+            if (static_cast<const Listing*>(lfirst(cell))->as == lfirst_oid(oid)) found = lfirst_oid(oid);
+        }
+    }
+    return found;
 }
 
 Oid root_of(Relation relation) {
@@ -106,21 +191,15 @@ Published published_by(const Rules& rules, bool by_root, Relation relation) {
         return published;
     }
     List* const oids = with_partition_ancestors(relation);
+    List* const listings = listings_of(rules, oids);
+    if (listings == NIL) return published;
+    published.any = true;
+    const Oid as = outermost(listings, oids);
+    if (as != RelationGetRelid(relation) && !by_root) published.root = as;
     ListCell* cell;
-    foreach (cell, rules.publication_names) {
-        const Publication* publication = GetPublicationByName(static_cast<char*>(lfirst(cell)), true);
-        if (publication == nullptr) continue;  // not made yet where decoding is
-        const Oid as = published_ancestor(*publication, oids, &published.columns, &published.all_columns);
-        if (!OidIsValid(as)) continue;
-        published.any = true;
-        const PublicationActions& actions = publication->pubactions;
-        const bool changes[4] = {actions.pubinsert, actions.pubupdate, actions.pubdelete,
-                                 actions.pubtruncate};
-        for (int i = 0; i < 4; ++i)
-            published.changes[i] = published.changes[i] || changes[i];
-        if (publication->pubviaroot && as != RelationGetRelid(relation)) published.root = as;
-        published.as_one = published.as_one || publication->pubviaroot;
-    }
+    foreach (cell, listings)
+        add_operations(&published, *static_cast<const Listing*>(lfirst(cell))->publication);
+    add_entries(&published, listings, as, RelationGetRelid(relation));
     return published;
 }
 
@@ -133,6 +212,7 @@ Published published_by_both(const Published& one, const Published& other) {
     both.columns = one.all_columns     ? other.columns
                    : other.all_columns ? one.columns
                                        : bms_intersect(one.columns, other.columns);
+    both.rows = list_concat_copy(one.rows, other.rows);
     if (!OidIsValid(both.root)) both.root = other.root;
     both.as_one = one.as_one || other.as_one;
     return both;

@@ -1,20 +1,31 @@
-// What publications say of a table: whether it is captured, with which operations and columns, and under
-// which name (publication_names of the options or of the slot's policy; the semantics are those of CREATE
-// PUBLICATION). Where none are named everything is captured.
+// What publications say of a table: whether it is captured, with which operations, columns and rows, and
+// under which name (publication_names of the options or of the slot's policy; the semantics are pgoutput's,
+// pgoutput.c, get_rel_sync_entry). Where none are named everything is captured.
 //
-// Thread: the backend or walsender, under the snapshot of the change. Failure: a publication with a row
-// filter on the table is an ERROR that names it.
+// Thread: the backend or walsender, under the snapshot of the change. Ownership: CurrentMemoryContext.
+// Failure: catalogue access may raise.
 #pragma once
 
 #include "rules.h"
 
 namespace cdc {
 
+enum class RowChange : uint8 { insert, update, remove };  // numbered as Published::changes
+
+// The row filters that one set of publications has for a table, as node trees (char*). Several are an OR; a
+// list that is empty lets every row through, as where one of the publications has no filter.
+struct PublishedRows {
+    Oid relid;      // whose columns they speak of: the table's or those of one it is a partition of
+    List* when[3];  // by change: insert, update, delete
+    List* always;   // all of them, whatever their publication's operations are: what a snapshot has
+};
+
 struct Published {
     bool any;            // captured at all
     bool changes[4];     // insert, update, delete, truncate
     bool all_columns;    // none is left out
     Bitmapset* columns;  // attnums of those that are not, of the table itself
+    List* rows;          // of PublishedRows*: a row has to pass each
     Oid root;            // the table under whose name a partition's rows appear; InvalidOid: its own
     bool as_one;         // a partitioned table's partitions appear under its name
 };
@@ -30,8 +41,8 @@ bool published_before(const Rules& rules, const char* schema, ArrayType* listed)
 // name, whatever they say.
 Published published_by(const Rules& rules, bool by_root, Relation relation);
 
-// What both say: the operations, columns and so on that each has. The name is the first one's where that
-// gives one.
+// What both say: the operations, columns and rows that each has. The name is the first one's where that gives
+// one.
 Published published_by_both(const Published& one, const Published& other);
 
 }  // namespace cdc

@@ -6,6 +6,7 @@
 #include "definition.h"
 #include "extension_tables.h"
 #include "json_writer.h"
+#include "row_filter.h"
 #include "schema_version.h"
 
 namespace cdc {
@@ -221,6 +222,7 @@ void build_captured(Session* session, RelationEntry* entry, Relation relation, R
     if (relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE && (!published.as_one || shown != relation))
         entry->publishes[kTruncateChange] = false;
     entry->descriptor = CreateTupleDescCopyConstr(RelationGetDescr(relation));
+    entry->filter = row_filter_compile(published.rows, relation);
     entry->old_image_is_whole = relation->rd_rel->relreplident == REPLICA_IDENTITY_FULL;
     const Size natts = static_cast<Size>(Max(entry->descriptor->natts, 1));
     for (const int side : {kOld, kNew}) {

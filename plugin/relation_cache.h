@@ -70,7 +70,8 @@ struct RelationEntry {
     const UnrecordedDefinition* unrecorded;  // null where the version is known, or nothing is recorded at all
     uint64 announced_serial;  // of the transaction that has looked for the definition's s event
     uint64 count_serial;
-    Datum* values[2];  // of the old and the new tuple
+    struct RowFilter* filter;  // null: every row passes
+    Datum* values[2];          // of the old and the new tuple
     bool* nulls[2];
 };
 

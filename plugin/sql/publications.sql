@@ -55,6 +55,7 @@ SELECT pg_temp.peek('publications', 'publication_names', 'regress_root');
 -- options narrow it further
 SELECT pg_temp.seen('publication_names', 'regress_all', 'exclude_tables', '*.a');
 SELECT pg_temp.seen('publication_names', 'regress_filter');
+SELECT pg_temp.seen('publication_names', 'regress_filter,regress_insert');
 SELECT pg_temp.seen('publication_names', 'regress_none');
 -- as the publication was at the change, not as it is now
 ALTER PUBLICATION regress_table DROP TABLE a;

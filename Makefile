@@ -30,6 +30,9 @@ check: ## install what is missing, build, run every test, say how many passed
 check-plugin: ## the plugin's tests alone (pg_regress)
 	.ci/check plugin
 
+check-proofs: ## the plugin against PostgreSQL's own suite and random tables
+	.ci/check regression-suite roundtrip
+
 check-worker: ## the worker's unit and contract tests alone (ctest)
 	.ci/check worker
 
@@ -64,5 +67,5 @@ clean: ## remove what was built
 	-$(MAKE) -C plugin PG_CONFIG='$(PG_CONFIG)' clean
 	rm -rf build
 
-.PHONY: all help plugin worker worker-tests install check check-plugin check-worker check-tap check-integration check-symbols \
+.PHONY: all help plugin worker worker-tests install check check-plugin check-proofs check-worker check-tap check-integration check-symbols \
 	demo bench bench-decode lint format asan tsan clean

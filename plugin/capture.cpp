@@ -1,6 +1,7 @@
 #include "capture.h"
 
 #include "definition.h"
+#include "unknown_columns.h"
 
 namespace cdc {
 namespace {
@@ -150,6 +151,12 @@ const char* captured_definition(const Options& options, const SchemaChange& chan
     const ShownColumns shown = shown_columns(*policy, &recorded, relation);
     if (relation != nullptr) RelationClose(relation);
     return shown.all ? definition : definition_of_columns(definition, shown.names);
+}
+
+void columns_check(const Options& options, const List* names) {
+    warn_of_unknown_columns(options.rules, names, "the option \"mask\"");
+    if (const Rules* const policy = policy_rules(options))
+        warn_of_unknown_columns(*policy, names, "the slot's policy");
 }
 
 bool captures_definition(const Options& options, TupleDesc history, HeapTuple row) {

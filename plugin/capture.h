@@ -30,6 +30,9 @@ Published published_as(const Options& options, Relation relation);
 // nothing, as it may have been made later than what is decoded.
 void publications_check(const Options& options);
 
+// Warns of masks and columns, for these tables (names: of TableName*) or NIL for any, that there are not.
+void columns_check(const Options& options, const List* names);
+
 // Whether a row of the history is sent as an s event: where rows of the table would be, under its own name. A
 // table that is gone can't be asked; it is taken for what its publications were when it was dropped.
 bool captures_definition(const Options& options, TupleDesc history, HeapTuple row);

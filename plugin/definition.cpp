@@ -90,6 +90,15 @@ const char* end_of_column(const char* at) {
     return at;
 }
 
+// "name", as a column's object has it.
+char* label_of(const char* column) {
+    StringInfoData label;
+    initStringInfo(&label);
+    json_append_string(&label, column);
+    append_raw(&label, ",");
+    return label.data;
+}
+
 bool is_one_of(const char* column, const List* labels) {
     ListCell* cell;
     foreach (cell, labels) {
@@ -137,16 +146,16 @@ TableDefinition table_definition(Relation relation) {
     return definition;
 }
 
+bool definition_has_column(const char* json, const char* column) {
+    // A quote inside a string is escaped, so that this is found nowhere else.
+    return strstr(json, psprintf("%s%s", kColumnStart, label_of(column))) != nullptr;
+}
+
 char* definition_of_columns(const char* json, const List* columns) {
     List* labels = NIL;  // "name", as JSON
     ListCell* cell;
-    foreach (cell, columns) {
-        StringInfoData label;
-        initStringInfo(&label);
-        json_append_string(&label, static_cast<const char*>(lfirst(cell)));
-        append_raw(&label, ",");
-        labels = lappend(labels, label.data);
-    }
+    foreach (cell, columns)
+        labels = lappend(labels, label_of(static_cast<const char*>(lfirst(cell))));
     StringInfoData text;
     initStringInfo(&text);
     const char* at = strchr(json, '[') + 1;

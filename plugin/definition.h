@@ -20,6 +20,9 @@ struct TableDefinition {
 
 TableDefinition table_definition(Relation relation);
 
+// Whether a definition's JSON has a column of that name.
+bool definition_has_column(const char* json, const char* column);
+
 // A definition's JSON with these of its columns (char*) alone; the fingerprint stays that of the whole.
 char* definition_of_columns(const char* json, const List* columns);
 

@@ -1,11 +1,11 @@
 // The encoder as SQL functions: cdc_envelope.encode(), which snapshots use, and
 // cdc_envelope.table_definition(), which the event triggers record.
 
+#include "capture.h"
 #include "definition.h"
 #include "envelope.h"
 #include "relation_cache.h"
 #include "settings.h"
-#include "slot_policy.h"
 #include "sql_options.h"
 
 extern "C" {
@@ -71,6 +71,7 @@ CallSite* make_call_site(FunctionCallInfo fcinfo, ArrayType* options) {
     site->session->policy_generation = generation;
     Relation relation = relation_open(relid, AccessShareLock);
     site->row_identity = identity_of(relation->rd_rel->reltype);
+    columns_check(*parsed.options, table_names(relation));
     site->entry = relation_entry_alone(site->session, relation);
     relation_close(relation, AccessShareLock);
     initStringInfo(&site->line);

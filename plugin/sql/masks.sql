@@ -36,6 +36,13 @@ SELECT pg_temp.peek('masks', 'include_tables', 'masks.people', 'mask', 'masks.pe
 -- refused: without its key no row could be told from another
 SELECT pg_temp.peek('masks', 'mask', 'masks.people.id:hash');
 SELECT cdc_envelope.encode(p, 'r', '0/0', now(), '{mask=masks.people.id:redact}') FROM people p;
+-- one that masks nothing is told; not one of a column that there was, or is named before there is one
+SELECT count(*) FROM pg_temp.peek('masks', 'mask', 'masks.people.SSN:redact,masks.person.ssn:hash,masks.people.email:redact');
+ALTER TABLE people RENAME n TO number;
+SELECT count(*) FROM pg_temp.peek('masks', 'mask', 'masks.people.n:redact,masks.people.number:redact,masks.people."a"",b":redact');
+SELECT cdc_envelope.encode(p, 'r', '0/0', now(), '{mask=masks.people.none:redact}') IS NULL FROM people p;
+SELECT cdc_envelope.encode(p, 'r', '0/0', now(), '{mask=masks.other.none:redact}') IS NULL FROM people p;
+ALTER TABLE people RENAME number TO n;
 -- encode() masks as the stream does
 SELECT (SELECT cdc_envelope.encode(p, 'r', '0/0', now(), '{mask=masks.people.ssn:hash}')::json -> 'after' ->> 'ssn' FROM people p WHERE id = 2)
      = (SELECT digest FROM pg_temp.hashed() WHERE id = '2' AND field = 'after.ssn');

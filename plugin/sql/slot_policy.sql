@@ -116,6 +116,11 @@ BEGIN
     END LOOP;
 END $$;
 SELECT pg_temp.encoded_twice();
+-- a column that there is not is told when it is written, and to whoever streams
+INSERT INTO cdc_envelope.slot_policy (slot_name, include_tables, columns, masks) VALUES ('told', '{}', '{policy.orders.itme}', '{policy.order.id:hash,policy.salaries.amount:redact}');
+DELETE FROM cdc_envelope.slot_policy WHERE slot_name = 'told';
+UPDATE cdc_envelope.slot_policy SET masks = '{policy.orders.crad:redact}' WHERE slot_name = 'policy';
+SELECT pg_temp.seen('include_tables', 'policy.none');
 -- malformed: refused when it is written
 INSERT INTO cdc_envelope.slot_policy (slot_name, include_tables) VALUES ('Upper', '{}');
 INSERT INTO cdc_envelope.slot_policy (slot_name, include_tables) VALUES ('x', '{orders}');

@@ -108,6 +108,9 @@ fetched_postgres() {
     cp -a "$place/tree" "$copy"
     pgbin=$copy/$(readlink "$place/bin" | cut -d/ -f2-)
     [ ! -s "$place/loader" ] || own_libraries "$copy" "$(cat "$place/loader")"
+    [ "$("$pgbin/pg_config" --bindir)" = "$pgbin" ] || relocated_pg_config "$copy"
+    # The tests are written for a psql that knows \getenv.
+    [ "$1" -ge 15 ] || ln -sf "$("$system_postgres" --bindir)/psql" "$pgbin/psql"
     system_postgres=$pgbin/pg_config
     mkdir -p "$place/source"/{plugin,control}
     flock "$place" "$BASH" -c '
@@ -128,6 +131,13 @@ own_libraries() {
             --set-rpath "$1/usr/lib/$triplet:$1/lib/$triplet" "$program" ;;
         esac
     done
+}
+
+# relocated_pg_config TREE: Debian's pg_config of older suites answers for /usr, wherever it lies.
+relocated_pg_config() {
+    mv "$pgbin/pg_config" "$pgbin/pg_config.usr"
+    printf '#!/bin/sh\n%s "$@" | sed "s#^/usr/#%s/usr/#"\n' "$pgbin/pg_config.usr" "$1" >"$pgbin/pg_config"
+    chmod 755 "$pgbin/pg_config"
 }
 
 # output_plugin_setting: the configuration line that lets this server load our plugin; empty where the server's minor

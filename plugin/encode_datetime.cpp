@@ -4,6 +4,7 @@
 // and 5874897 for dates), years before 1 end in " BC" counting from 1 BC, infinity is a word (datetime.c,
 // EncodeDateTime with USE_ISO_DATES, but for the T, the Z and the six digits).
 #include "encode_routine.h"
+#include "interval_text.h"
 
 namespace cdc {
 
@@ -129,12 +130,10 @@ ValueOutcome write_timetz(const ValueEncoder&, Datum value, StringInfo out, int)
 }
 
 ValueOutcome write_interval(const ValueEncoder&, Datum value, StringInfo out, int) {
-    pg_itm fields;
-    char text[MAXDATELEN + 1];
-    interval2itm(*DatumGetIntervalP(value), &fields);
-    EncodeInterval(&fields, INTSTYLE_ISO_8601, text);
+    char text[kLongestInterval];
+    const int length = interval_text(*DatumGetIntervalP(value), text);
     append_char(out, '"');
-    append_raw(out, text);
+    append_raw(out, text, static_cast<size_t>(length));
     append_char(out, '"');
     return ValueOutcome::written;
 }

@@ -195,8 +195,8 @@ constexpr size_t kLongestPrefix = 1024;
 bool append_message_content(const Session& session, StringInfo out, const char* content, Size size) {
     const int length = static_cast<int>(size);
     const int encoding = GetDatabaseEncoding() == PG_SQL_ASCII ? PG_UTF8 : GetDatabaseEncoding();
-    const bool is_text = pg_encoding_verifymbstr(encoding, content, length) == length &&
-                         memchr(content, '\0', size) == nullptr;
+    const bool is_text =
+        valid_prefix(encoding, content, length) == length && memchr(content, '\0', size) == nullptr;
     const int limit = value_length_limit(session.value_options, out);
     const int start = out->len;
     constexpr size_t hex_frame = 5;  // "\\x…"

@@ -40,7 +40,7 @@ bool append_multirange(const LiteralWriter& writer, Datum value, StringInfo out,
     const auto& self = static_cast<const MultirangeLiteral&>(writer);
     int32 count;
     RangeType** ranges;
-    multirange_deserialize(self.range_type, DatumGetMultirangeTypeP(value), &count, &ranges);
+    multirange_parts(self.range_type, value, &count, &ranges);
     appendStringInfoChar(out, '{');
     for (int32 i = 0; i < count; ++i) {
         if (i > 0) appendStringInfoChar(out, ',');
@@ -63,11 +63,12 @@ RangeLiteral* create_range(Oid type, MemoryContext owner) {
 
 LiteralWriter* create_range_literal(Oid type, MemoryContext owner) {
     if (type_is_range(type)) return create_range(type, owner);
-    if (!type_is_multirange(type)) return nullptr;
+    const Oid range = range_of_multirange(type);
+    if (!OidIsValid(range)) return nullptr;
     auto* writer = static_cast<MultirangeLiteral*>(MemoryContextAllocZero(owner, sizeof(MultirangeLiteral)));
     writer->append = append_multirange;
-    writer->range_type = lookup_type_cache(type, TYPECACHE_MULTIRANGE_INFO)->rngtype;
-    writer->range = literal_create(writer->range_type->type_id, owner);
+    writer->range_type = lookup_type_cache(range, TYPECACHE_RANGE_INFO);
+    writer->range = literal_create(range, owner);
     writer->depends_on_settings = writer->range->depends_on_settings;
     return writer;
 }

@@ -1,6 +1,7 @@
 // The text of types whose output functions ask a setting (DateStyle, TimeZone, IntervalStyle,
 // extra_float_digits, bytea_output), written as those write it under the settings of settings.h; so their
 // ranges and arrays need no pinning.
+#include "interval_text.h"
 #include "json_writer.h"
 #include "literal.h"
 
@@ -87,10 +88,8 @@ bool append_timetz(const LiteralWriter&, Datum value, StringInfo out, int limit)
 }
 
 bool append_interval(const LiteralWriter&, Datum value, StringInfo out, int limit) {
-    pg_itm fields{};
-    char text[MAXDATELEN + 1];
-    interval2itm(*DatumGetIntervalP(value), &fields);
-    EncodeInterval(&fields, INTSTYLE_ISO_8601, text);
+    char text[kLongestInterval];
+    interval_text(*DatumGetIntervalP(value), text);
     return append_text(out, text, limit);
 }
 

@@ -59,9 +59,10 @@ extern "C" {
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#if PG_VERSION_NUM >= 140000
 #include "utils/multirangetypes.h"
+#endif
 #include "utils/numeric.h"
-#include "utils/pg_locale.h"
 #include "utils/pg_lsn.h"
 #include "utils/rangetypes.h"
 #include "utils/rel.h"
@@ -73,6 +74,9 @@ extern "C" {
 #include "utils/typcache.h"
 #include "utils/uuid.h"
 #include "utils/xml.h"
+
+// utils/pg_locale.h declares it, and would need ICU's headers.
+extern PGDLLIMPORT char* locale_monetary;
 }
 
 namespace cdc {
@@ -134,6 +138,145 @@ inline void update_progress(LogicalDecodingContext* decoding, [[maybe_unused]] b
     OutputPluginUpdateProgress(decoding, skipped);
 #else
     OutputPluginUpdateProgress(decoding);
+#endif
+}
+
+#if PG_VERSION_NUM < 140000
+constexpr Oid MONEYOID = CASHOID;
+#endif
+
+// The range type of a multirange type (PostgreSQL 14); InvalidOid for any other type.
+inline Oid range_of_multirange([[maybe_unused]] Oid type) {
+#if PG_VERSION_NUM >= 140000
+    return type_is_multirange(type) ? get_multirange_range(type) : InvalidOid;
+#else
+    return InvalidOid;
+#endif
+}
+
+// The ranges of a multirange, in the current memory context.
+inline void multirange_parts([[maybe_unused]] TypeCacheEntry* range_type, [[maybe_unused]] Datum value,
+                             int32* count, RangeType*** ranges) {
+#if PG_VERSION_NUM >= 140000
+    multirange_deserialize(range_type, DatumGetMultirangeTypeP(value), count, ranges);
+#else
+    *count = 0;
+    *ranges = nullptr;
+#endif
+}
+
+// 1 for infinity, -1 for -infinity (PostgreSQL 17), 0 for any other interval.
+inline int infinity_of([[maybe_unused]] const Interval& interval) {
+#if PG_VERSION_NUM >= 170000
+    if (INTERVAL_IS_NOBEGIN(&interval)) return -1;
+    return INTERVAL_IS_NOEND(&interval) ? 1 : 0;
+#else
+    return 0;
+#endif
+}
+
+// Bytes of the longest prefix of s that is valid in an encoding and holds no NUL (mbutils.c).
+inline int valid_prefix(int encoding, const char* s, int length) {
+#if PG_VERSION_NUM >= 140000
+    return pg_encoding_verifymbstr(encoding, s, length);
+#else
+    int valid = 0;
+    while (valid < length && s[valid] != '\0') {
+        const int character = pg_encoding_verifymb(encoding, s + valid, length - valid);
+        if (character < 0) break;
+        valid += character;
+    }
+    return valid;
+#endif
+}
+
+#if PG_VERSION_NUM < 140000
+// Whether a conversion took these bytes, which are whole characters. There is no asking before 14: it raises
+// an error, which is nothing but the answer here (docs/decisions/0131).
+inline bool converts(Oid procedure, int encoding, unsigned char* source, int length, unsigned char* target) {
+    MemoryContext context = CurrentMemoryContext;
+    volatile bool converted = true;
+    PG_TRY();
+    {
+        OidFunctionCall5(procedure, Int32GetDatum(encoding), Int32GetDatum(PG_UTF8),
+                         CStringGetDatum(reinterpret_cast<char*>(source)),
+                         CStringGetDatum(reinterpret_cast<char*>(target)), Int32GetDatum(length));
+    }
+    PG_CATCH();
+    {
+        const int code = geterrcode();
+        if (code != ERRCODE_UNTRANSLATABLE_CHARACTER && code != ERRCODE_CHARACTER_NOT_IN_REPERTOIRE)
+            PG_RE_THROW();
+        MemoryContextSwitchTo(context);
+        FlushErrorState();
+        converted = false;
+    }
+    PG_END_TRY();
+    return converted;
+}
+#endif
+
+// Converts the longest prefix that a conversion procedure takes to UTF-8, as far as `size` bytes, with a zero
+// byte at the end, hold it. Returns its length in the source, in bytes.
+inline int convert_valid_prefix(Oid procedure, int encoding, unsigned char* source, int length,
+                                unsigned char* target, int size) {
+#if PG_VERSION_NUM >= 140000
+    return pg_do_encoding_conversion_buf(procedure, encoding, PG_UTF8, source, length, target, size, true);
+#else
+    const char* const text = reinterpret_cast<const char*>(source);
+    const int whole = valid_prefix(encoding, text, Min(length, (size - 1) / MAX_CONVERSION_GROWTH));
+    if (converts(procedure, encoding, source, whole, target)) return whole;
+    int done = 0;
+    while (done < whole) {
+        const int character = pg_encoding_mblen(encoding, text + done);
+        if (!converts(procedure, encoding, source + done, character, target)) break;
+        target += strlen(reinterpret_cast<char*>(target));
+        done += character;
+    }
+    *target = '\0';
+    return done;
+#endif
+}
+
+#if PG_VERSION_NUM >= 150000
+constexpr int kPublicationCaches[] = {PUBLICATIONOID, PUBLICATIONRELMAP, PUBLICATIONNAMESPACEMAP};
+#else
+constexpr int kPublicationCaches[] = {PUBLICATIONOID, PUBLICATIONRELMAP};
+#endif
+
+// The publications of a schema's tables (PostgreSQL 15), as OIDs.
+inline List* schema_publications([[maybe_unused]] Oid schema) {
+#if PG_VERSION_NUM >= 150000
+    return GetSchemaPublications(schema);
+#else
+    return NIL;
+#endif
+}
+
+// The row filter and the column list of a row of pg_publication_rel (PostgreSQL 15).
+inline Datum publication_row_filter([[maybe_unused]] HeapTuple row, bool* null) {
+#if PG_VERSION_NUM >= 150000
+    return SysCacheGetAttr(PUBLICATIONRELMAP, row, Anum_pg_publication_rel_prqual, null);
+#else
+    *null = true;
+    return 0;
+#endif
+}
+inline Datum publication_column_list([[maybe_unused]] HeapTuple row, bool* null) {
+#if PG_VERSION_NUM >= 150000
+    return SysCacheGetAttr(PUBLICATIONRELMAP, row, Anum_pg_publication_rel_prattrs, null);
+#else
+    *null = true;
+    return 0;
+#endif
+}
+
+// The column numbers of a column list, in the current memory context.
+inline Bitmapset* column_numbers([[maybe_unused]] Datum list) {
+#if PG_VERSION_NUM >= 150000
+    return pub_collist_to_bitmapset(nullptr, list, CurrentMemoryContext);
+#else
+    return nullptr;
 #endif
 }
 

@@ -18,7 +18,7 @@ Listing listing_of(const Publication& publication, const List* oids) {
     foreach (cell, oids) {
         const Oid oid = lfirst_oid(cell);
         const bool whole = publication.alltables ||
-                           list_member_oid(GetSchemaPublications(get_rel_namespace(oid)), publication.oid);
+                           list_member_oid(schema_publications(get_rel_namespace(oid)), publication.oid);
         if (whole || SearchSysCacheExists2(PUBLICATIONRELMAP, ObjectIdGetDatum(oid),
                                            ObjectIdGetDatum(publication.oid)))
             listing.as = oid;
@@ -27,7 +27,7 @@ Listing listing_of(const Publication& publication, const List* oids) {
     if (OidIsValid(listing.as)) {
         const Oid schema = get_rel_namespace(listing.as);
         listing.by_entry =
-            !publication.alltables && !list_member_oid(GetSchemaPublications(schema), publication.oid);
+            !publication.alltables && !list_member_oid(schema_publications(schema), publication.oid);
     }
     return listing;
 }
@@ -35,7 +35,7 @@ Listing listing_of(const Publication& publication, const List* oids) {
 // Adds the columns of a column list on table `listed` (attnums, as int2vector) to those of `relid`: a
 // partition has the same columns by name, under numbers of its own.
 Bitmapset* add_listed_columns(Bitmapset* columns, Datum list, Oid listed, Oid relid) {
-    Bitmapset* const numbers = pub_collist_to_bitmapset(nullptr, list, CurrentMemoryContext);
+    Bitmapset* const numbers = column_numbers(list);
     for (int number = -1; (number = bms_next_member(numbers, number)) >= 0;) {
         const AttrNumber own =
             listed == relid ? static_cast<AttrNumber>(number)
@@ -79,11 +79,9 @@ void add_entry(Published* published, PublishedRows* rows, Unfiltered* unfiltered
     bool no_filter = true;
     char* filter = nullptr;
     if (HeapTupleIsValid(entry)) {
-        const Datum list =
-            SysCacheGetAttr(PUBLICATIONRELMAP, entry, Anum_pg_publication_rel_prattrs, &no_list);
+        const Datum list = publication_column_list(entry, &no_list);
         if (!no_list) published->columns = add_listed_columns(published->columns, list, listing.as, relid);
-        const Datum tree =
-            SysCacheGetAttr(PUBLICATIONRELMAP, entry, Anum_pg_publication_rel_prqual, &no_filter);
+        const Datum tree = publication_row_filter(entry, &no_filter);
         if (!no_filter) filter = TextDatumGetCString(tree);
         ReleaseSysCache(entry);
     }
@@ -165,7 +163,7 @@ bool published_before(const Rules& rules, const char* schema, ArrayType* listed)
     if (listed != nullptr)
         deconstruct_array(listed, TEXTOID, -1, false, TYPALIGN_INT, &names, nullptr, &count);
     const Oid schema_oid = get_namespace_oid(schema, true);
-    List* const of_schema = OidIsValid(schema_oid) ? GetSchemaPublications(schema_oid) : NIL;
+    List* const of_schema = OidIsValid(schema_oid) ? schema_publications(schema_oid) : NIL;
     ListCell* cell;
     foreach (cell, rules.publication_names) {
         char* const name = static_cast<char*>(lfirst(cell));

@@ -70,7 +70,8 @@ void register_callbacks() {
     if (registered) return;
     CacheRegisterRelcacheCallback(mark_relation, 0);
     CacheRegisterSyscacheCallback(TYPEOID, mark_users_of_type, 0);
-    for (const int cache : {NAMESPACEOID, PUBLICATIONOID, PUBLICATIONRELMAP, PUBLICATIONNAMESPACEMAP}) {
+    CacheRegisterSyscacheCallback(NAMESPACEOID, mark_all, 0);
+    for (const int cache : kPublicationCaches) {
         CacheRegisterSyscacheCallback(cache, mark_all, 0);
     }
     registered = true;

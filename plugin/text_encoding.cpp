@@ -22,7 +22,7 @@ Oid conversion_to_utf8() {
 }  // namespace
 
 size_t valid_utf8_prefix(const char* s, size_t len) {
-    return static_cast<size_t>(pg_encoding_verifymbstr(PG_UTF8, s, static_cast<int>(len)));
+    return static_cast<size_t>(valid_prefix(PG_UTF8, s, static_cast<int>(len)));
 }
 
 void convert_prefix(const char* s, size_t len, Utf8Piece* piece) {
@@ -41,8 +41,8 @@ void convert_prefix(const char* s, size_t len, Utf8Piece* piece) {
     auto* source = const_cast<unsigned char*>(reinterpret_cast<const unsigned char*>(s));
     auto* target = reinterpret_cast<unsigned char*>(piece->utf8);
     piece->utf8[0] = '\0';
-    piece->source_bytes = pg_do_encoding_conversion_buf(procedure, encoding, PG_UTF8, source, wanted, target,
-                                                        sizeof(piece->utf8), true);
+    piece->source_bytes =
+        convert_valid_prefix(procedure, encoding, source, wanted, target, sizeof(piece->utf8));
     piece->utf8_bytes = static_cast<int>(strlen(piece->utf8));
 }
 

@@ -27,7 +27,7 @@ install: all ## install the plugin into PostgreSQL and cdc-worker into /usr/loca
 check: ## install what is missing, build, run every test, say how many passed
 	.ci/check plugin worker tap
 
-check-plugin: ## the plugin's tests alone (pg_regress)
+check-plugin: ## the plugin's tests alone (pg_regress, isolation)
 	.ci/check plugin
 
 check-proofs: ## the plugin against PostgreSQL's own suite and random tables

@@ -108,31 +108,10 @@ REVOKE ALL ON FUNCTION cdc_envelope.record_definitions(oid[], text, text, boolea
     cdc_envelope.record_drop(oid, text, text, text[], text, text), cdc_envelope.record(regclass),
     cdc_envelope.record_all() FROM PUBLIC;
 
--- The relations, among them the tables, whose definition a command may have changed: the object itself, the table of an index, a constraint or a
--- column, the tables that use a type (a schema's types, a table's row type), those of a schema; and for each its
--- partitions and children.
-CREATE FUNCTION cdc_envelope.tables_of(classid oid, objid oid) RETURNS SETOF oid
-    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    WITH RECURSIVE named(oid) AS (
-        SELECT $2 WHERE $1 = 'pg_type'::regclass
-        UNION SELECT reltype FROM pg_class WHERE $1 = 'pg_class'::regclass AND oid = $2
-        UNION SELECT oid FROM pg_type WHERE $1 = 'pg_namespace'::regclass AND typnamespace = $2
-    ), types(oid) AS (
-        SELECT oid FROM named UNION SELECT typarray FROM pg_type WHERE oid IN (SELECT oid FROM named)
-    ), direct(oid) AS (
-        SELECT $2 WHERE $1 = 'pg_class'::regclass
-        UNION SELECT indrelid FROM pg_index WHERE $1 = 'pg_class'::regclass AND indexrelid = $2
-        UNION SELECT conrelid FROM pg_constraint WHERE $1 = 'pg_constraint'::regclass AND oid = $2
-        UNION SELECT oid FROM pg_class WHERE $1 = 'pg_namespace'::regclass AND relnamespace = $2
-        UNION SELECT objid FROM pg_depend WHERE refclassid = 'pg_type'::regclass AND refobjid IN (SELECT oid FROM types)
-                                            AND classid = 'pg_class'::regclass
-    ), family(oid) AS (
-        SELECT oid FROM direct
-        UNION SELECT inhrelid FROM pg_inherits JOIN family ON inhparent = family.oid
-    )
-    -- Not joined with pg_class, which would show only what the transaction's snapshot has.
-    SELECT oid FROM family ORDER BY oid
-$$;
+-- The tables whose definition a command on an object may have changed: the object itself, the table of an index or a
+-- constraint, the tables that use a type, those of a schema or an extension; and for each its partitions and children.
+CREATE FUNCTION cdc_envelope.tables_of(classid oid, objid oid) RETURNS oid[]
+    LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'cdc_envelope_tables_of';
 
 CREATE FUNCTION cdc_envelope.on_ddl_command_end() RETURNS event_trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -140,7 +119,7 @@ BEGIN
     -- CREATE TABLE may be several commands here (its primary key's index is one): the tag is the statement's.
     PERFORM cdc_envelope.record_definitions(ARRAY(
         SELECT DISTINCT t.oid FROM pg_event_trigger_ddl_commands() c,
-               LATERAL cdc_envelope.tables_of(c.classid, c.objid) t(oid) ORDER BY t.oid),
+               LATERAL unnest(cdc_envelope.tables_of(c.classid, c.objid)) t(oid) ORDER BY t.oid),
         tg_tag, current_query(), false);
 END $$;
 
@@ -155,19 +134,24 @@ BEGIN
                          FROM pg_event_trigger_dropped_objects() WHERE object_type = 'publication relation'
                         GROUP BY address_names) p ON p.address_names = ARRAY[d.schema_name, d.object_name]
       WHERE d.object_type = 'table' AND NOT d.is_temporary ORDER BY d.objid;
-    -- Tables that have lost a column or a constraint, or an index, which may have been a replica identity: of which
-    -- table is not known any more, but it was in this schema.
+    -- Tables that have lost a column or a constraint.
     PERFORM cdc_envelope.record_definitions(ARRAY(
         WITH dropped AS MATERIALIZED (SELECT * FROM pg_event_trigger_dropped_objects() WHERE NOT is_temporary),
              gone AS (SELECT ARRAY[schema_name, object_name] AS name FROM dropped WHERE object_type = 'table'),
              lessened AS (SELECT DISTINCT to_regclass(format('%I.%I', d.address_names[1], d.address_names[2]))::oid AS oid
                             FROM dropped d WHERE d.object_type IN ('table column', 'table constraint')
                              AND d.address_names[1:2] NOT IN (SELECT name FROM gone))
-        SELECT t.oid FROM lessened l, LATERAL cdc_envelope.tables_of('pg_class'::regclass::oid, l.oid) t(oid)
-        UNION
-        SELECT c.oid FROM pg_class c WHERE c.relkind IN ('r', 'p') AND c.relreplident = 'i' AND c.relnamespace IN (
-            SELECT to_regnamespace(quote_ident(d.schema_name)) FROM dropped d WHERE d.object_type = 'index')
-        ORDER BY 1), tg_tag, current_query(), false);
+        SELECT DISTINCT t.oid FROM lessened l, LATERAL unnest(cdc_envelope.tables_of('pg_class'::regclass::oid, l.oid)) t(oid)
+         ORDER BY 1), tg_tag, current_query(), false);
+    -- An index that did not go with its table or column may have been a replica identity; of which table is not known any
+    -- more, but it was in this schema.
+    IF EXISTS (SELECT FROM pg_event_trigger_dropped_objects() WHERE object_type = 'index' AND (original OR normal)) THEN
+        PERFORM cdc_envelope.record_definitions(ARRAY(
+            SELECT c.oid FROM pg_class c WHERE c.relkind IN ('r', 'p') AND c.relreplident = 'i' AND c.relnamespace IN (
+                SELECT to_regnamespace(quote_ident(d.schema_name)) FROM pg_event_trigger_dropped_objects() d
+                 WHERE d.object_type = 'index' AND NOT d.is_temporary)
+             ORDER BY c.oid), tg_tag, current_query(), false);
+    END IF;
 END $$;
 
 -- Decoding needs a user catalog table's present file even to read what lies before its end: with the history gone, a

@@ -2,20 +2,9 @@
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set ECHO none
 \set stream :abs_srcdir '/sql/stream.inc'
+\set news :abs_srcdir '/sql/news.inc'
 \i :stream
--- what differs, of an event: op, table, version, tag, the columns before and after, the row
-CREATE FUNCTION pg_temp.columns(definition json) RETURNS text LANGUAGE sql AS $$
-    SELECT string_agg(c ->> 'name', ' ') FROM json_array_elements(definition -> 'columns') c $$;
-CREATE FUNCTION pg_temp.brief(line text) RETURNS text LANGUAGE sql AS $$
-    SELECT concat_ws(' ', e ->> 'seq', e ->> 'op_type', e ->> 'table', e ->> 'schema_version',
-        CASE WHEN e ->> 'op_type' = 's' THEN format('%s%s [%s] [%s]', e -> 'ddl' ->> 'tag', ', unrecorded: ' || (e -> 'ddl' ->> 'unrecorded'),
-            pg_temp.columns(e -> 'before'), pg_temp.columns(e -> 'after')) ELSE e ->> 'after' END,
-        CASE WHEN e ->> 'fingerprint' = e -> 'after' ->> 'fingerprint' THEN 'its fingerprint' END)
-    FROM (SELECT line::json AS e) s $$;
-CREATE FUNCTION pg_temp.news(slot name, VARIADIC options text[] DEFAULT '{}') RETURNS SETOF text LANGUAGE plpgsql AS $$
-BEGIN
-    RETURN QUERY SELECT pg_temp.brief(data) FROM pg_logical_slot_get_changes(slot, NULL, NULL, VARIADIC options);
-END $$;
+\i :news
 \set ECHO all
 CREATE SCHEMA unrecorded;
 SET search_path = unrecorded;
@@ -126,7 +115,7 @@ INSERT INTO changing VALUES (2, 2);
 SELECT cdc_envelope.record('changing');
 COMMIT;
 SELECT pg_temp.news('unrecorded');
--- an extension's tables, with rows in its script, and several commands in one string
+-- in a function, and several commands in one string
 DO $$ BEGIN CREATE TABLE many1 (id int); INSERT INTO many1 VALUES (1); ALTER TABLE many1 ADD n int; INSERT INTO many1 VALUES (2, 2); END $$;
 CREATE TABLE many2 (id int) \; INSERT INTO many2 VALUES (1) \; ALTER TABLE many2 ADD n int \; INSERT INTO many2 VALUES (2, 2);
 SELECT pg_temp.news('unrecorded');

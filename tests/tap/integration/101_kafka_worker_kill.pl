@@ -1,4 +1,4 @@
-# A real broker, and the worker killed with -9 several times in mid-stream: each key's events are in order, none is lost,
+# Without Kafka transactions: a real broker, and the worker killed with -9 several times in mid-stream: each key's events are in order, none is lost,
 # and what is repeated are whole transactions with the same bytes and the same (commit_lsn, seq).
 use strict;
 use warnings;
@@ -14,7 +14,7 @@ create_load($node);
 my $worker = CdcTest::Worker->new(
 	name  => 'kill',
 	dsn   => dsn($node, 'shop'),
-	sinks => [ { kafka => { brokers => $broker->address, topic_prefix => 'kill' } } ])->start;
+	sinks => [ { kafka => { brokers => $broker->address, topic_prefix => 'kill', transactions => \0 } } ])->start;
 ok(wait_slot_active($node, 'kill'), 'streaming') or diag($worker->log);
 
 my $load = start_load($node, seconds => 15, clients => 4, rate => 1500);

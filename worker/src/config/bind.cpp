@@ -150,6 +150,7 @@ class Binder {
             section.value("topic_prefix").given ? text(section, "topic_prefix", check_name) : pipeline;
         sink.tombstones = section.value("tombstones").boolean;
         sink.transaction_topic = section.value("transaction_topic").boolean;
+        kafka_delivery(section, sink);
         for (const auto& [key, property] : section.value("properties").map)
             sink.properties[key] = property.value;
         const Value& brokers = section.value("brokers");
@@ -164,6 +165,25 @@ class Binder {
             problems_.push_back(std::move(problem));
         }
         return sink;
+    }
+
+    // How the events are delivered, and where what belongs to that is kept.
+    void kafka_delivery(const Section& section, KafkaSink& sink) {
+        const Value& transactions = section.value("transactions");
+        sink.transactions = transactions.given ? transactions.boolean : !sink.embedded;
+        if (sink.embedded && transactions.given && transactions.boolean) {
+            add(transactions, "transactions: on, but the embedded cluster is gone when the worker ends",
+                "remove it: the position is the slot's then");
+        }
+        const auto topic = [&](std::string_view key, const char* suffix) {
+            const bool given = section.value(key).given;
+            return given ? text(section, key, check_name) : sink.topic_prefix + suffix;
+        };
+        sink.checkpoint_topic = topic("checkpoint_topic", "._checkpoints");
+        sink.dead_letter_topic = topic("dead_letter_topic", "._dead_letters");
+        sink.commit_interval = duration(section, "commit_interval");
+        sink.transaction_max_bytes = section.value("transaction_max_bytes").number;
+        sink.on_reject = section.value("on_reject").text.value == "park" ? OnReject::park : OnReject::stop;
     }
 
     PostgresSink postgres(const Section& section) {

@@ -14,12 +14,22 @@ namespace cdc::config {
 
 struct StdoutSink {};
 
+// What a sink does with an event that its target refuses for good: stop the pipeline, or park the event whole
+// in a place for dead letters and go on.
+enum class OnReject { stop, park };
+
 struct KafkaSink {
     bool embedded = false;           // run librdkafka's in-process mock cluster instead of reaching a broker
     std::string brokers;             // bootstrap servers; required unless embedded
     std::string topic_prefix;        // default: the pipeline's name
     bool tombstones = false;         // a null value under the key after each delete
     bool transaction_topic = false;  // also publish b and e events, to <prefix>._transactions
+    bool transactions = true;  // events and position in one Kafka transaction; default where embedded: false
+    std::string checkpoint_topic;                    // where the position is; default: <prefix>._checkpoints
+    std::chrono::milliseconds commit_interval{200};  // under load: how long a Kafka transaction gathers
+    std::size_t transaction_max_bytes = 256u << 20;  // a longer source transaction is split
+    OnReject on_reject = OnReject::stop;
+    std::string dead_letter_topic;  // where refused events are parked; default: <prefix>._dead_letters
     std::map<std::string, std::string> properties;  // handed to librdkafka (security, compression, …)
 };
 

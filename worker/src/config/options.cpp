@@ -201,7 +201,7 @@ const std::vector<Option>& table() {
          .type = Type::section,
          .description =
              "One topic per table, `<topic_prefix>.<schema>.<table>`; the record's key is the event's "
-             "`key`, its value the event. At least once, in order per key."},
+             "`key`, its value the event. Effectively once for `read_committed` readers, in order per key."},
         {.path = "pipelines[].sinks[].kafka.brokers",
          .type = Type::text,
          .default_note = "none; required unless `embedded`",
@@ -228,6 +228,49 @@ const std::vector<Option>& table() {
          .description =
              "Whether the `b` and `e` events (begin and end of a transaction) are published too, to "
              "`<topic_prefix>._transactions`."},
+        {.path = "pipelines[].sinks[].kafka.transactions",
+         .type = Type::boolean,
+         .default_note = "`on`; `off` where `embedded`",
+         .description =
+             "`on`: events and position are written in Kafka transactions, whole source transactions in "
+             "each: a reader with `isolation.level=read_committed` sees every event exactly once. `off`: at "
+             "least once, a few milliseconds sooner."},
+        {.path = "pipelines[].sinks[].kafka.checkpoint_topic",
+         .type = Type::text,
+         .default_note = "`<topic_prefix>._checkpoints`",
+         .description =
+             "The compacted topic that holds the position, with `transactions`. The sink makes it where it "
+             "does not exist. Losing it is losing the position."},
+        {.path = "pipelines[].sinks[].kafka.commit_interval",
+         .type = Type::duration,
+         .default_text = "200ms",
+         .minimum = 1,
+         .maximum = 60 * second,
+         .description =
+             "Under load: how long a Kafka transaction may gather source transactions. Whenever nothing "
+             "more is waiting it is committed at once."},
+        {.path = "pipelines[].sinks[].kafka.transaction_max_bytes",
+         .type = Type::bytes,
+         .default_text = "256MiB",
+         .minimum = 64 * KiB,
+         .description =
+             "A source transaction with more bytes of events than this, or one that takes longer than half "
+             "of `transaction.timeout.ms`, is spread over several Kafka transactions; its `b` and `e` "
+             "events (`transaction_topic`) say where it begins and ends."},
+        {.path = "pipelines[].sinks[].kafka.on_reject",
+         .type = Type::choice,
+         .default_text = "stop",
+         .words = {"stop", "park"},
+         .description =
+             "What happens to an event that the brokers refuse for good (too large, topic not "
+             "authorised): `stop` ends the pipeline with exit code 1; `park` puts the event whole, with the "
+             "reason in headers, into `dead_letter_topic` and goes on."},
+        {.path = "pipelines[].sinks[].kafka.dead_letter_topic",
+         .type = Type::text,
+         .default_note = "`<topic_prefix>._dead_letters`",
+         .description =
+             "Where refused events are parked. The sink makes it where it does not exist: kept for ever, "
+             "messages up to 100 MiB."},
         {.path = "pipelines[].sinks[].kafka.properties",
          .type = Type::map,
          .secret = true,

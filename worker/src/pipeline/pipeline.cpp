@@ -3,6 +3,7 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/backoff.h"
 #include "base/log.h"
@@ -80,6 +81,7 @@ bool Pipeline::close(std::unique_ptr<SinkGroup>& sinks) {
 
 Status Pipeline::run_with(SinkGroup& sinks) {
     const config::Source& source = config_.source;
+    CDC_RETURN_IF_ERROR(wait_for_slot());
     Result<source::ReplicationStream> stream = source::ReplicationStream::open(source.dsn, application_name_);
     if (!stream.ok()) return stream.status();
     identity_ = stream->identity();
@@ -107,6 +109,32 @@ Status Pipeline::run_with(SinkGroup& sinks) {
     statistics_.phase.store(Phase::streaming);
     progressed_ = true;
     return StreamLoop({config_, *stream, sinks, budget_, room_, statistics_, stop_}, *start_lsn).run();
+}
+
+// While another worker holds the slot this one stands by: it must not open its sinks, for opening one may
+// fence off whoever writes there (sinks/kafka/transactions.h). It looks every second, so that it takes over
+// in seconds whatever retry_backoff_max is.
+Status Pipeline::wait_for_slot() {
+    const config::Source& source = config_.source;
+    Result<pq::Connection> sql = source::open_source_connection(source.dsn, application_name_, pq::Mode::sql);
+    if (!sql.ok()) return sql.status();
+    int holder = 0;
+    while (true) {
+        const Result<std::optional<source::SlotState>> state = source::slot_state(*sql, source.slot);
+        if (!state.ok()) return state.status();
+        if (!state->has_value() || !(*state)->active || (*state)->temporary) break;
+        if (stop_.requested()) return Status::retry("stopped while another process held the slot");
+        if (const int pid = (*state)->active_pid; pid != std::exchange(holder, pid)) {
+            log_info("pipeline {}: replication slot \"{}\" is in use by process {}: standing by",
+                     config_.name, source.slot, pid);
+        }
+        statistics_.phase.store(Phase::waiting);
+        pollfd fd{stop_.fd(), POLLIN, 0};
+        ::poll(&fd, 1, 1000);
+    }
+    if (holder != 0) log_info("pipeline {}: replication slot \"{}\" is free", config_.name, source.slot);
+    statistics_.phase.store(Phase::connecting);
+    return {};
 }
 
 Status Pipeline::open_sinks(SinkGroup& sinks, const SourceIdentity& identity) {

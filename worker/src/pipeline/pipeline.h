@@ -45,6 +45,7 @@ class Pipeline {
 
     Status attempt();
     Status run_with(SinkGroup& sinks);
+    Status wait_for_slot();
     Status open_sinks(SinkGroup& sinks, const SourceIdentity& identity);
     Result<Lsn> begin(SinkGroup& sinks, const source::StartPlan& plan);
     std::vector<Lsn> positions_for(Lsn start_lsn) const;

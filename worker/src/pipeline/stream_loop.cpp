@@ -6,6 +6,7 @@
 #include <array>
 #include <variant>
 
+#include "base/failpoint.h"
 #include "base/log.h"
 
 namespace cdc {
@@ -95,7 +96,9 @@ Status StreamLoop::send_feedback_if_due() {
 Status StreamLoop::send_feedback() {
     const Lsn durable = parts_.sinks.durable_lsn();
     const bool silent = Clock::now() - last_received_ > kSilence;
+    CDC_RETURN_IF_ERROR(failpoint("before_feedback"));
     CDC_RETURN_IF_ERROR(parts_.stream.send_feedback(std::max(received_, durable), durable, silent));
+    CDC_RETURN_IF_ERROR(failpoint("after_feedback"));
     parts_.statistics.confirmed_lsn.store(durable.value, std::memory_order_relaxed);
     parts_.statistics.held_bytes.store(static_cast<std::int64_t>(parts_.budget.held()),
                                        std::memory_order_relaxed);

@@ -52,6 +52,13 @@ TEST(Load, TakesTheDefaultsOfTheStructs) {
     EXPECT_EQ(kafka.topic_prefix, "booking");
     EXPECT_EQ(kafka.tombstones, KafkaSink{}.tombstones);
     EXPECT_EQ(kafka.transaction_topic, KafkaSink{}.transaction_topic);
+    EXPECT_FALSE(kafka.transactions) << "the embedded cluster's positions would be gone at the end";
+    EXPECT_EQ(kafka.commit_interval, KafkaSink{}.commit_interval);
+    EXPECT_EQ(kafka.transaction_max_bytes, KafkaSink{}.transaction_max_bytes);
+    EXPECT_EQ(kafka.on_reject, KafkaSink{}.on_reject);
+    const auto real = load(with_sink("kafka: {brokers: 'b:9092'}"));
+    ASSERT_TRUE(real.config);
+    EXPECT_TRUE(std::get<KafkaSink>(real.config->pipelines[0].sinks.at(0)).transactions);
     const auto& postgres = std::get<PostgresSink>(sinks.config->pipelines[0].sinks.at(1));
     EXPECT_EQ(postgres.table, PostgresSink{}.table);
     EXPECT_EQ(postgres.ledger_schema, PostgresSink{}.ledger_schema);
@@ -87,6 +94,8 @@ pipelines:
     retry_backoff_max: 5s
     sinks:
       - kafka: {brokers: "k1:9092,[::1]:9093,k3", topic_prefix: shop, tombstones: yes, transaction_topic: on,
+          transactions: off, on_reject: park, dead_letter_topic: letters, commit_interval: 50ms,
+          transaction_max_bytes: 1MiB,
                 properties: {sasl.password: "${PASSWORD}", linger.ms: 5}}
       - postgres: {dsn: dbname=p, table: "mirror.{schema}_{table}", ledger_schema: ledger, deletes: delete}
 )";
@@ -127,6 +136,12 @@ TEST(Load, ReadsEveryKey) {
     EXPECT_EQ(kafka.topic_prefix, "shop");
     EXPECT_TRUE(kafka.tombstones);
     EXPECT_TRUE(kafka.transaction_topic);
+    EXPECT_FALSE(kafka.transactions);
+    EXPECT_EQ(kafka.checkpoint_topic, "shop._checkpoints");
+    EXPECT_EQ(kafka.dead_letter_topic, "letters");
+    EXPECT_EQ(kafka.on_reject, OnReject::park);
+    EXPECT_EQ(kafka.commit_interval, std::chrono::milliseconds(50));
+    EXPECT_EQ(kafka.transaction_max_bytes, 1u << 20);
     EXPECT_THAT(kafka.properties, ElementsAre(Pair("linger.ms", "5"), Pair("sasl.password", "hunter2")));
     const auto& postgres = std::get<PostgresSink>(pipeline.sinks.at(1));
     EXPECT_EQ(postgres.dsn, "dbname=p");

@@ -99,6 +99,8 @@ TEST(Refusal, RefusesBadPatterns) {
 
 TEST(Refusal, RefusesBadSinks) {
     EXPECT_THAT(refused(with_sink("kafka: {}")), HasSubstr("kafka: no broker is named"));
+    EXPECT_THAT(refused(with_sink("kafka: {embedded: true, transactions: on}")),
+                HasSubstr("the embedded cluster is gone"));
     EXPECT_THAT(refused(with_sink("kafka: {brokers: \"a:1\", embedded: true}")),
                 HasSubstr("remove one of the two"));
     for (const char* brokers : {"a:b", "a,,b", ",", "a b", ":9092", "a:1,"})

@@ -22,12 +22,13 @@ sub topics
 }
 
 # Hands every message of a topic, from the beginning to the end as it is now, to $take, in each partition's order:
-# { topic, partition, offset, key, value }; a null key or value is undef. Nothing is kept here.
+# { topic, partition, offset, key, value }; a null key or value is undef. Nothing is kept here. What is not committed is
+# not read.
 sub consume_each
 {
 	my ($brokers, $topic, $take) = @_;
 	open(my $kcat, '-|', 'kcat', '-b', $brokers, '-C', '-t', $topic, '-o', 'beginning', '-e', '-q',
-		'-X', 'fetch.wait.max.ms=50', '-f', '%p\t%o\t%K\t%S\t%k\t%s\n')
+		'-X', 'fetch.wait.max.ms=50', '-X', 'isolation.level=read_committed', '-f', '%p\t%o\t%K\t%S\t%k\t%s\n')
 	  or die "could not run kcat: $!";
 	while (my $line = <$kcat>)
 	{

@@ -29,11 +29,6 @@ bool never_mends(rd_kafka_resp_err_t error) {
     }
 }
 
-bool refuses_the_event(rd_kafka_resp_err_t error) {
-    return error == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE || error == RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE ||
-           error == RD_KAFKA_RESP_ERR_INVALID_RECORD;
-}
-
 std::string hint_for(rd_kafka_resp_err_t error, bool keyless) {
     switch (error) {
         case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
@@ -47,6 +42,9 @@ std::string hint_for(rd_kafka_resp_err_t error, bool keyless) {
             return "grant WRITE and DESCRIBE on the topic, and CREATE where it does not exist";
         case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
             return "grant IDEMPOTENT_WRITE on the cluster (brokers before 2.8)";
+        case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
+            return "grant WRITE and DESCRIBE on the transactional id \"cdc-worker.*\", or set transactions: "
+                   "off";
         case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
         case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
             return "create the topic, or let the sink do it: CREATE on the cluster or on the topic, or "
@@ -65,6 +63,16 @@ std::string hint_for(rd_kafka_resp_err_t error, bool keyless) {
 
 }  // namespace
 
+bool refuses_the_event(rd_kafka_resp_err_t error) {
+    return error == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE || error == RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE ||
+           error == RD_KAFKA_RESP_ERR_INVALID_RECORD;
+}
+
+bool refuses_the_topic(rd_kafka_resp_err_t error) {
+    return error == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
+           error == RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION;
+}
+
 Status delivery_failure(rd_kafka_resp_err_t error, std::string_view text, std::string_view topic,
                         const std::optional<Event>& event, bool keyless) {
     std::string message =
@@ -79,6 +87,11 @@ Status producer_failure(rd_kafka_resp_err_t error, std::string_view text) {
     const std::string message = "the producer can't go on: " + std::string(text);
     if (never_mends(error)) return Status::fatal(message, hint_for(error, false));
     return Status::retry(message);
+}
+
+Status transaction_failure(rd_kafka_resp_err_t error, std::string_view text) {
+    const std::string message = "a Kafka transaction failed: " + std::string(text);
+    return never_mends(error) ? Status::fatal(message, hint_for(error, false)) : Status::retry(message);
 }
 
 Status connect_failure(rd_kafka_resp_err_t error, const std::string& message) {

@@ -24,6 +24,13 @@ Status delivery_failure(rd_kafka_resp_err_t error, std::string_view text, std::s
 // The producer as a whole can't go on (RD_KAFKA_RESP_ERR__FATAL).
 Status producer_failure(rd_kafka_resp_err_t error, std::string_view text);
 
+// A call of the transactional API failed (not fatally: producer_failure's). text names the call.
+Status transaction_failure(rd_kafka_resp_err_t error, std::string_view text);
+
+// Whether the event, or its whole topic, is refused for good, so that it can be parked (on_reject).
+bool refuses_the_event(rd_kafka_resp_err_t error);
+bool refuses_the_topic(rd_kafka_resp_err_t error);
+
 // The first contact with the cluster failed: with the last connection error, where there was one.
 Status connect_failure(rd_kafka_resp_err_t error, const std::string& message);
 

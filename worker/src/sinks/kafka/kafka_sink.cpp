@@ -4,11 +4,10 @@
 #include <utility>
 #include <vector>
 
+#include "base/failpoint.h"
 #include "base/log.h"
-#include "envelope/event_reader.h"
 #include "sinks/kafka/delivery_errors.h"
 #include "sinks/kafka/embedded_cluster.h"
-#include "sinks/kafka/key_change.h"
 #include "sinks/kafka/producer_settings.h"
 #include "sinks/kafka/topic_names.h"
 
@@ -16,65 +15,23 @@ namespace cdc {
 namespace {
 
 using std::chrono::milliseconds;
-using Clock = std::chrono::steady_clock;
 
 constexpr milliseconds first_contact{5000};    // how long open waits for a broker
 constexpr milliseconds step{100};              // how long one wait for reports lasts
+constexpr milliseconds commit_timeout{15000};  // after which a commit's outcome counts as unknown
 constexpr milliseconds snapshot_stall{60000};  // end_snapshot gives up after so long without a report
+constexpr milliseconds farewell{2000};         // how long close may take to abort a transaction
 
-// source_id with the quotes that stand around it in the envelope: a JSON string.
-std::string_view source_id_json(const Event& event) {
-    return {event.source_id.data() - 1, event.source_id.size() + 2};
-}
-
-std::string_view message_key(const Event& event) {
-    switch (event.op) {
-        case Op::truncate:
-            return {};
-        case Op::schema:
-        case Op::message:
-        case Op::begin:
-        case Op::end:
-            return source_id_json(event);
-        default:
-            return event.key.empty() ? std::string_view{} : event.key;
-    }
-}
-
-std::string_view bytes_of(const void* data, std::size_t size) {
-    return data == nullptr ? std::string_view{} : std::string_view(static_cast<const char*>(data), size);
-}
-
-// Why a topic refused a message; where it does not exist, also why we could not make it.
-std::string reason_of(rd_kafka_resp_err_t error, const kafka::Topic& topic) {
-    const bool missing =
-        error == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC || error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
-    const std::string reason = rd_kafka_err2str(error);
-    return missing && !topic.creation_error.empty() ? reason + "; " + topic.creation_error : reason;
-}
-
-// What librdkafka reports for the messages that a fatal error leaves in its queues; that error says why.
-bool follows_a_fatal_error(rd_kafka_resp_err_t error) {
-    return error == RD_KAFKA_RESP_ERR__FATAL || error == RD_KAFKA_RESP_ERR__PURGE_QUEUE ||
-           error == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
-}
-
-// The head of the event that a message carries; of a tombstone's, the delete that it follows.
-std::optional<Event> event_of(const rd_kafka_message_t& message, const SlicePtr& slice) {
-    if (message.payload != nullptr) {
-        const Result<Event> event = read_event(bytes_of(message.payload, message.len));
-        return event.ok() ? std::optional(*event) : std::nullopt;
-    }
-    const std::string_view key = bytes_of(message.key, message.key_len);
-    for (const Event& event : slice->events) {
-        if (event.op == Op::remove && event.key == key) return event;
-    }
-    return std::nullopt;
+// Names the pipeline towards the transaction coordinator, which lets one producer of the name live.
+std::string transactional_id_of(const std::string& prefix, const std::string& pipeline) {
+    return "cdc-worker." + prefix + (prefix == pipeline ? "" : "." + pipeline);
 }
 
 }  // namespace
 
-KafkaSink::KafkaSink(config::KafkaSink config) : config_(std::move(config)) {}
+KafkaSink::KafkaSink(config::KafkaSink config)
+    : config_(std::move(config)),
+      dead_letters_(config_.dead_letter_topic, config_.on_reject == config::OnReject::park) {}
 
 KafkaSink::~KafkaSink() {
     close();
@@ -84,225 +41,193 @@ Status KafkaSink::open(const SinkContext& context) {
     close();
     const std::string prefix = config_.topic_prefix.empty() ? context.pipeline : config_.topic_prefix;
     CDC_RETURN_IF_ERROR(kafka::check_topic_prefix(prefix));
-    std::string brokers = config_.brokers;
+    kafka::ProducerNeeds needs{config_.brokers, "cdc-worker", "", dead_letters_.park()};
     if (config_.embedded) {
         const Result<kafka::EmbeddedCluster*> cluster = kafka::shared_embedded_cluster();
         if (!cluster.ok()) return cluster.status();
-        brokers = cluster.value()->bootstrap_servers();
+        needs.brokers = cluster.value()->bootstrap_servers();
     }
-    Result<kafka::ProducerSettings> settings =
-        kafka::make_producer_settings(brokers, "cdc-worker", config_.properties);
+    if (config_.transactions) needs.transactional_id = transactional_id_of(prefix, context.pipeline);
+    Result<kafka::ProducerSettings> settings = kafka::make_producer_settings(needs, config_.properties);
     if (!settings.ok()) return settings.status();
-    const kafka::Partitioner partitioner = settings->partitioner;
     if (config_.embedded) settings->create_topics = false;  // it makes them itself, and only so
-    Result<std::unique_ptr<kafka::Producer>> producer = kafka::Producer::create(std::move(settings).value());
+    batch_bytes_ = settings->batch_bytes;
+    const kafka::TransactionLimits limits{config_.commit_interval, config_.transaction_max_bytes,
+                                          settings->transaction_timeout / 2};
+    Status status = connect(std::move(settings).value(), needs.brokers, prefix);
+    if (status.ok() && config_.transactions) status = start_transactions(context, needs, limits);
+    if (!status.ok()) close();
+    return status;
+}
+
+Status KafkaSink::connect(kafka::ProducerSettings settings, const std::string& brokers,
+                          const std::string& prefix) {
+    const kafka::Partitioner partitioner = settings.partitioner;
+    Result<std::unique_ptr<kafka::Producer>> producer = kafka::Producer::create(std::move(settings));
     if (!producer.ok()) return producer.status();
     producer_ = std::move(producer).value();
     watch_.emplace(brokers);
     std::vector<kafka::Producer::KnownTopic> known;
     if (const rd_kafka_resp_err_t error = producer_->fetch_topics(first_contact, known)) {
         serve(milliseconds(0));  // the connections' own errors say more than that nobody answered
-        const Status status =
-            kafka::connect_failure(last_trouble_ ? last_trouble_ : error, watch_->message());
-        close();
-        return status;
+        return kafka::connect_failure(last_trouble_ ? last_trouble_ : error, watch_->message());
     }
     topics_.open(*producer_, prefix, partitioner, known);
     log_info("kafka: connected to {}; topics {}.<schema>.<table>", brokers, prefix);
     return {};
 }
 
+// Takes the pipeline over: from the end of this on, whoever had it before can't write any more.
+Status KafkaSink::start_transactions(const SinkContext& context, const kafka::ProducerNeeds& needs,
+                                     const kafka::TransactionLimits& limits) {
+    kafka::Checkpoint identity;
+    identity.pipeline = context.pipeline;
+    identity.slot = context.slot;
+    identity.database = context.source.database;
+    identity.system_identifier = context.source.system_identifier;
+    identity.timeline = context.source.timeline;
+    transactions_.emplace(kafka::CheckpointTopic(config_.checkpoint_topic, context.pipeline,
+                                                 {needs.brokers, config_.properties}),
+                          std::move(identity), limits);
+    CDC_RETURN_IF_ERROR(transactions_->open(*producer_));
+    CDC_RETURN_IF_ERROR(failpoint("kafka_fenced_others"));
+    CDC_RETURN_IF_ERROR(commit(commit_stall));
+    const kafka::Checkpoint& now = transactions_->committed();
+    log_info("kafka: transactional.id {}; position {}{}", needs.transactional_id, now.end_lsn.to_string(),
+             now.last ? "" : ", in the middle of the transaction at " + now.commit_lsn.to_string());
+    return {};
+}
+
+Result<std::optional<StoredPosition>> KafkaSink::stored_position() {
+    if (!transactions_ || !transactions_->stored()) return std::optional<StoredPosition>{};
+    const kafka::Checkpoint& stored = *transactions_->stored();
+    return std::optional(StoredPosition{stored.system_identifier, stored.timeline, stored.slot,
+                                        stored.end_lsn, stored.state == kafka::CheckpointState::streaming});
+}
+
 void KafkaSink::close() {
+    closing_ = true;
+    give_up_transaction();
+    transactions_.reset();
+    dead_letters_.close();
     topics_.close();
     producer_.reset();
     window_.clear();  // only now does nobody point into the slices any more
     watch_.reset();
     failure_ = {};
     gap_.clear();
+    purged_ = false;
+    closing_ = false;
     last_trouble_ = RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
-Status KafkaSink::write(const SlicePtr& slice) {
+// Readers wait at an open transaction: it is ended here rather than by the brokers' timeout.
+void KafkaSink::give_up_transaction() {
+    if (!producer_ || !transactions_ || !transactions_->is_open()) return;
+    producer_->purge();
+    const Clock::time_point deadline = Clock::now() + farewell;
+    while ((producer_->pending() > 0) && Clock::now() < deadline)
+        producer_->serve(*this, step);
+    transactions_->abort(farewell);
+}
+
+Status KafkaSink::begin_snapshot(Lsn consistent_point) {
     CDC_RETURN_IF_ERROR(failure_);
-    Entry& entry = window_.open(slice);
-    for (const Event& event : slice->events) {
-        const bool boundary = event.op == Op::begin || event.op == Op::end;
-        if (boundary && !config_.transaction_topic) continue;
-        if (const Status status = send(entry, event); !status.ok()) {
-            fail(status);
-            return failure_;
-        }
-    }
-    window_.seal(entry);
-    return {};
+    if (!transactions_) return {};
+    transactions_->restart(kafka::CheckpointState::snapshot, consistent_point);
+    return commit(commit_stall);
 }
 
-Status KafkaSink::send(Entry& entry, const Event& event) {
-    const Result<kafka::Topic*> found = topics_.of(event);
-    if (!found.ok()) return found.status();
-    kafka::Topic& topic = *found.value();
-    if (event.op == Op::update && !event.old_source_id.empty())
-        CDC_RETURN_IF_ERROR(send_key_change(entry, topic, event));
-    const std::string_view key = message_key(event);
-    CDC_RETURN_IF_ERROR(
-        produced(entry, topic, event, producer_->produce(topic.handle.get(), key, event.line, &entry)));
-    if (event.op != Op::remove || !config_.tombstones || key.empty()) return {};
-    return produced(entry, topic, event, producer_->produce(topic.handle.get(), key, {}, &entry));
+Status KafkaSink::end_snapshot(Lsn) {
+    CDC_RETURN_IF_ERROR(failure_);
+    if (transactions_) return transactions_->is_open() ? commit(snapshot_stall) : Status{};
+    CDC_RETURN_IF_ERROR(settle(snapshot_stall));
+    return failure_;
 }
 
-// What must go from under the old key.
-Status KafkaSink::send_key_change(Entry& entry, kafka::Topic& topic, const Event& event) {
-    const Result<std::optional<kafka::KeyChange>> split = kafka::split_key_change(event);
-    if (!split.ok()) return split.status();
-    if (!split->has_value()) return {};
-    const kafka::KeyChange& change = **split;
-    CDC_RETURN_IF_ERROR(
-        produced(entry, topic, event,
-                 producer_->produce_copy(topic.handle.get(), change.old_key, change.deletion, &entry)));
-    if (!config_.tombstones) return {};
-    return produced(entry, topic, event, producer_->produce(topic.handle.get(), change.old_key, {}, &entry));
-}
-
-Status KafkaSink::produced(Entry& entry, const kafka::Topic& topic, const Event& event,
-                           rd_kafka_resp_err_t error) {
-    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
-        window_.expect(entry);
-        return {};
-    }
-    if (error == RD_KAFKA_RESP_ERR__FATAL) {  // its report lies in the queue and says why
-        serve(milliseconds(0));
-        if (!failure_.ok()) return failure_;
-    }
-    return kafka::delivery_failure(error, reason_of(error, topic), topic.name, event,
-                                   message_key(event).empty());
+Status KafkaSink::begin_streaming(Lsn start_lsn) {
+    CDC_RETURN_IF_ERROR(failure_);
+    if (!transactions_) return advance(start_lsn);
+    if (transactions_->mark().state == kafka::CheckpointState::streaming) return advance(start_lsn);
+    transactions_->restart(kafka::CheckpointState::streaming, start_lsn);
+    return commit(commit_stall);
 }
 
 Status KafkaSink::advance(Lsn lsn) {
     CDC_RETURN_IF_ERROR(failure_);
-    window_.advance(lsn);
+    if (transactions_) {
+        transactions_->advance(lsn);
+    } else {
+        window_.advance(lsn);
+    }
     return {};
 }
 
 Status KafkaSink::poll() {
     if (producer_ && failure_.ok()) serve(milliseconds(0));
-    return failure_;
+    CDC_RETURN_IF_ERROR(failure_);
+    const bool due = transactions_ && transactions_->due(Clock::now());
+    return due ? commit(commit_stall) : Status{};
 }
 
-std::optional<Clock::time_point> KafkaSink::poll_deadline() const {
-    return watch_ ? watch_->deadline() : std::nullopt;
+// In a snapshot nobody waits for the single row, and each commit costs; its end commits the rest.
+Status KafkaSink::ran_dry() {
+    CDC_RETURN_IF_ERROR(failure_);
+    const bool whole = transactions_ && transactions_->is_open() && transactions_->mark().last &&
+                       transactions_->mark().state == kafka::CheckpointState::streaming;
+    return whole ? commit(commit_stall) : Status{};
+}
+
+std::optional<KafkaSink::Clock::time_point> KafkaSink::poll_deadline() const {
+    std::optional<Clock::time_point> deadline = watch_ ? watch_->deadline() : std::nullopt;
+    const auto due = transactions_ ? transactions_->deadline() : std::nullopt;
+    if (due && (!deadline || *due < *deadline)) deadline = due;
+    return deadline;
+}
+
+Lsn KafkaSink::durable_lsn() const {
+    if (!transactions_) return window_.durable_lsn();
+    const kafka::Checkpoint& committed = transactions_->committed();
+    return committed.state == kafka::CheckpointState::streaming ? committed.end_lsn : Lsn{};
 }
 
 Status KafkaSink::flush(milliseconds timeout) {
-    const Clock::time_point deadline = Clock::now() + timeout;
-    while (window_.in_flight() > 0 && failure_.ok()) {
-        const auto left = std::chrono::ceil<milliseconds>(deadline - Clock::now());
-        if (left <= milliseconds(0)) {
-            return Status::retry(std::to_string(window_.in_flight()) +
-                                 " messages were not acknowledged within " + std::to_string(timeout.count()) +
-                                 " ms");
-        }
-        serve(std::min(left, step));
-    }
-    return failure_;
+    CDC_RETURN_IF_ERROR(failure_);
+    if (!transactions_) return settle(timeout);
+    const bool whole = transactions_->dirty() && transactions_->mark().last;
+    return whole ? commit(timeout) : Status{};
 }
 
-Status KafkaSink::end_snapshot(Lsn) {
-    std::size_t last = window_.in_flight();
+// Every message of the transaction and its position become visible together, or none does.
+Status KafkaSink::commit(milliseconds stall) {
+    Status status = failpoint("kafka_before_checkpoint");
+    if (status.ok()) status = transactions_->write_checkpoint();
+    if (status.ok()) status = settle(stall);
+    if (status.ok()) status = failpoint("kafka_before_commit");
+    if (status.ok()) status = transactions_->commit(commit_timeout);
+    if (status.ok()) status = failpoint("kafka_after_commit");
+    if (!status.ok()) return failed(std::move(status));
+    if (transactions_->mark().last) dead_letters_.forget(transactions_->mark().commit_lsn);
+    return {};
+}
+
+// Waits until everything handed over has been reported as delivered; retry after so long without a report.
+Status KafkaSink::settle(milliseconds stall) {
+    const auto open = [this] {
+        return window_.in_flight() + (transactions_ && transactions_->checkpoint_pending() ? 1 : 0);
+    };
+    std::size_t left = open();
     Clock::time_point moved = Clock::now();
-    while (window_.in_flight() > 0 && failure_.ok()) {
-        serve(step);
-        const Clock::time_point now = Clock::now();
-        if (window_.in_flight() != std::exchange(last, window_.in_flight())) moved = now;
-        if (now - moved > snapshot_stall) {
-            return Status::retry("the snapshot's last " + std::to_string(last) +
-                                 " messages were not acknowledged: " + watch_->message());
+    while (open() > 0 && failure_.ok()) {
+        const auto wait = std::chrono::ceil<milliseconds>(moved + stall - Clock::now());
+        if (wait <= milliseconds(0)) {
+            return Status::retry(std::to_string(open()) + " messages were not acknowledged within " +
+                                 std::to_string(stall.count()) + " ms: " + watch_->message());
         }
+        serve(std::min(wait, step));
+        if (open() != std::exchange(left, open())) moved = Clock::now();
     }
     return failure_;
-}
-
-void KafkaSink::serve(milliseconds timeout) {
-    const std::size_t in_flight = window_.in_flight();
-    producer_->serve(*this, timeout);
-    // A gap's own report, with the event and the broker's reason, comes right behind the producer's.
-    for (int round = 0; !gap_.empty() && failure_.ok() && round < 10; ++round)
-        producer_->serve(*this, step);
-    if (!gap_.empty() && failure_.ok())
-        fail(kafka::producer_failure(RD_KAFKA_RESP_ERR__GAPLESS_GUARANTEE, gap_));
-
-    const Clock::time_point now = Clock::now();
-    if (window_.in_flight() < in_flight) {
-        if (const auto line = watch_->delivered(now)) log_info("kafka: {}", *line);
-    }
-    if (const auto line = watch_->due(now, window_.in_flight() > 0)) log_warning("kafka: {}", *line);
-    for (const std::string& line : topics_.partition_changes())
-        log_warning("kafka: {}", line);
-}
-
-void KafkaSink::fail(Status status) {
-    if (failure_.ok()) failure_ = std::move(status);
-}
-
-void KafkaSink::on_report(const rd_kafka_message_t& message) {
-    Entry& entry = *static_cast<Entry*>(message._private);
-    kafka::Topic& topic = *static_cast<kafka::Topic*>(rd_kafka_topic_opaque(message.rkt));
-    if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-        topic.delivered.fetch_add(1, std::memory_order_relaxed);
-        window_.delivered(entry);
-    } else if (!follows_a_fatal_error(message.err) && failure_.ok()) {
-        fail(kafka::delivery_failure(message.err, reason_of(message.err, topic), topic.name,
-                                     event_of(message, entry.slice), message.key == nullptr));
-    }
-}
-
-void KafkaSink::on_fatal(rd_kafka_resp_err_t error, std::string_view text) {
-    if (error == RD_KAFKA_RESP_ERR__GAPLESS_GUARANTEE) {
-        gap_ = text;
-    } else {
-        fail(kafka::producer_failure(error, text));
-    }
-}
-
-void KafkaSink::on_trouble(rd_kafka_resp_err_t error, std::string_view text) {
-    switch (error) {
-        case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
-            watch_->all_down();
-            break;
-        case RD_KAFKA_RESP_ERR__TRANSPORT:
-        case RD_KAFKA_RESP_ERR__RESOLVE:
-        case RD_KAFKA_RESP_ERR__SSL:
-        case RD_KAFKA_RESP_ERR__AUTHENTICATION:
-        case RD_KAFKA_RESP_ERR__TIMED_OUT:
-            last_trouble_ = error;
-            watch_->connection_failed(std::string(text));
-            break;
-        default:
-            log_warning("kafka: {}", text);
-    }
-}
-
-void KafkaSink::on_topic_created(void* opaque, rd_kafka_resp_err_t error, std::string_view text) {
-    kafka::Topic& topic = *static_cast<kafka::Topic*>(opaque);
-    const std::string_view reason = text.empty() ? rd_kafka_err2str(error) : text;
-    switch (error) {
-        case RD_KAFKA_RESP_ERR_NO_ERROR:
-            log_info("kafka: created topic \"{}\"", topic.name);
-            break;
-        case RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS:
-            break;
-        case RD_KAFKA_RESP_ERR__TIMED_OUT:
-        case RD_KAFKA_RESP_ERR__TRANSPORT:
-        case RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT:
-        case RD_KAFKA_RESP_ERR_NOT_CONTROLLER:
-            if (topic.partitions == 0) topics_.create_again(topic);  // else somebody has made it
-            break;
-        case RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE:  // an old or embedded broker, which creates on first use
-            log_debug("kafka: topic \"{}\": {}", topic.name, reason);
-            break;
-        default:
-            topic.creation_error = "could not create it: " + std::string(reason);
-            log_warning("kafka: could not create topic \"{}\": {}", topic.name, reason);
-    }
 }
 
 }  // namespace cdc

@@ -7,14 +7,23 @@
 // A delete is followed by a null value under its key where tombstones are on. An update that changed its key
 // goes as a delete under the old key and the update under the new one (key_change.h).
 //
-// Guarantee: at least once, in order per key: idempotent producer, acks=all (producer_settings.h); after a
-// failure whole transactions come again in the same bytes. Idempotence key for readers:
-// (commit_lsn, seq, source_id). The position counts only what every in-sync replica has.
+// Guarantee, with transactions (the default): events and position are one Kafka transaction (transactions.h),
+// which holds whole source transactions; a read_committed reader sees each event once and never half a source
+// transaction, but of one longer than the limits. Rows of a snapshot (r) may come again where the snapshot
+// had to begin again. Without transactions: at least once; after a failure whole transactions come again in
+// the same bytes. In both: in order per key; idempotent producer, acks=all (producer_settings.h). Idempotence
+// key for readers: (commit_lsn, seq, source_id). The position counts only what every in-sync replica has.
+//
+// What the brokers refuse for good stops the pipeline or is parked (dead_letters.h).
 //
 // Owner: the pipeline. Thread: its runner's, but for delivered (any). Failure: a broker that can't be reached
 // is no failure once the sink is open: librdkafka reconnects, the log says so, events wait within the
-// pipeline's memory limit. Whatever librdkafka gives up becomes a Status (delivery_errors.h), which every
-// later call repeats until the sink is closed: the pipeline makes a new producer and replays.
+// pipeline's memory limit (with transactions, for commit_stall: then the pipeline begins again). Whatever
+// librdkafka gives up becomes a Status (delivery_errors.h), which every later call repeats until the sink is
+// closed: the pipeline makes a new producer and replays.
+//
+// kafka_sink.cpp: open, close and the order of things. kafka_sink_write.cpp: events to messages.
+// kafka_sink_reports.cpp: what librdkafka says about them.
 #pragma once
 
 #include <cstdint>
@@ -25,9 +34,11 @@
 
 #include "config/config.h"
 #include "sinks/kafka/broker_watch.h"
+#include "sinks/kafka/dead_letters.h"
 #include "sinks/kafka/delivery_window.h"
 #include "sinks/kafka/producer.h"
 #include "sinks/kafka/topics.h"
+#include "sinks/kafka/transactions.h"
 #include "sinks/sink.h"
 
 namespace cdc {
@@ -39,20 +50,19 @@ class KafkaSink final : public Sink, private kafka::ProducerListener {
 
     std::string name() const override { return "kafka"; }
     Status open(const SinkContext& context) override;
-    bool keeps_position() const override { return false; }
-    Result<std::optional<StoredPosition>> stored_position() override {
-        return std::optional<StoredPosition>{};
-    }
+    bool keeps_position() const override { return config_.transactions; }
+    Result<std::optional<StoredPosition>> stored_position() override;
     // What an unfinished snapshot left stays in the topics: its rows come again under the same keys.
-    Status begin_snapshot(Lsn) override { return failure_; }
+    Status begin_snapshot(Lsn consistent_point) override;
     Status end_snapshot(Lsn consistent_point) override;
-    Status begin_streaming(Lsn start_lsn) override { return advance(start_lsn); }
+    Status begin_streaming(Lsn start_lsn) override;
     Status write(const SlicePtr& slice) override;
     Status advance(Lsn lsn) override;
     Status poll() override;
+    Status ran_dry() override;
     int wait_fd() const override { return producer_ ? producer_->wait_fd() : -1; }
     std::optional<std::chrono::steady_clock::time_point> poll_deadline() const override;
-    Lsn durable_lsn() const override { return window_.durable_lsn(); }
+    Lsn durable_lsn() const override;
     Status flush(std::chrono::milliseconds timeout) override;
     void close() override;
 
@@ -62,12 +72,28 @@ class KafkaSink final : public Sink, private kafka::ProducerListener {
 
   private:
     using Entry = kafka::DeliveryWindow::Entry;
+    using Clock = std::chrono::steady_clock;
+
+    // How long a Kafka transaction may wait for its messages' reports before the pipeline begins again.
+    static constexpr std::chrono::milliseconds commit_stall{10000};
+
+    Status connect(kafka::ProducerSettings settings, const std::string& brokers, const std::string& prefix);
+    Status start_transactions(const SinkContext& context, const kafka::ProducerNeeds& needs,
+                              const kafka::TransactionLimits& limits);
+    Status commit(std::chrono::milliseconds stall);
+    Status settle(std::chrono::milliseconds stall);
+    void give_up_transaction();
 
     Status send(Entry& entry, const Event& event);
     Status send_key_change(Entry& entry, kafka::Topic& topic, const Event& event);
     Status produced(Entry& entry, const kafka::Topic& topic, const Event& event, rd_kafka_resp_err_t error);
+    Status park(Entry& entry, const kafka::Topic& topic, const Event& event, const std::string& reason);
+
     void serve(std::chrono::milliseconds timeout);
+    void look_into_gaps();
     void fail(Status status);
+    Status failed(Status status);
+    void refused(const rd_kafka_message_t& message, kafka::Topic& topic, const Entry& entry);
 
     void on_report(const rd_kafka_message_t& message) override;
     void on_fatal(rd_kafka_resp_err_t error, std::string_view text) override;
@@ -77,10 +103,15 @@ class KafkaSink final : public Sink, private kafka::ProducerListener {
     const config::KafkaSink config_;
     kafka::Topics topics_;
     kafka::DeliveryWindow window_;
+    kafka::DeadLetters dead_letters_;
     std::unique_ptr<kafka::Producer> producer_;
+    std::optional<kafka::Transactions> transactions_;  // none: at least once
     std::optional<kafka::BrokerWatch> watch_;
-    Status failure_;   // the first since open
+    std::size_t batch_bytes_ = 0;  // more than this is alone in its produce request
+    Status failure_;               // the first since open
     std::string gap_;  // the producer stopped as it would have left a gap; the gap's report is still to come
+    bool purged_ = false;  // the Kafka transaction was given up; the reason's report may still be to come
+    bool closing_ = false;
     rd_kafka_resp_err_t last_trouble_ = RD_KAFKA_RESP_ERR_NO_ERROR;
 };
 

@@ -15,7 +15,8 @@ namespace {
 // experimental, and that a producer is given up with messages in it.
 bool said_elsewhere(std::string_view facility, std::string_view text) {
     if (facility == "CONFWARN") return text.find("enable.gapless.guarantee") != std::string_view::npos;
-    return facility == "FAIL" || facility == "ERROR" || facility == "FATAL" || facility == "TERMINATE";
+    return facility == "FAIL" || facility == "ERROR" || facility == "FATAL" || facility == "TERMINATE" ||
+           facility == "TXNERR";
 }
 
 // librdkafka's threads log here.
@@ -102,19 +103,103 @@ void Producer::create_topic(const std::string& name, void* opaque) {
 
 rd_kafka_resp_err_t Producer::produce(rd_kafka_topic_t* topic, std::string_view key, std::string_view value,
                                       void* opaque) {
-    return produce(topic, 0, key, value, opaque);
+    return produce(topic, RD_KAFKA_PARTITION_UA, 0, key, value, opaque);
 }
 
 rd_kafka_resp_err_t Producer::produce_copy(rd_kafka_topic_t* topic, std::string_view key,
                                            std::string_view value, void* opaque) {
-    return produce(topic, RD_KAFKA_MSG_F_COPY, key, value, opaque);
+    return produce(topic, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY, key, value, opaque);
 }
 
-rd_kafka_resp_err_t Producer::produce(rd_kafka_topic_t* topic, int flags, std::string_view key,
-                                      std::string_view value, void* opaque) {
-    const int failed = rd_kafka_produce(topic, RD_KAFKA_PARTITION_UA, flags, mutable_bytes(value),
-                                        value.size(), key.data(), key.size(), opaque);
+rd_kafka_resp_err_t Producer::produce_to(rd_kafka_topic_t* topic, std::int32_t partition,
+                                         std::string_view key, std::string_view value, void* opaque) {
+    return produce(topic, partition, RD_KAFKA_MSG_F_COPY, key, value, opaque);
+}
+
+rd_kafka_resp_err_t Producer::produce(rd_kafka_topic_t* topic, std::int32_t partition, int flags,
+                                      std::string_view key, std::string_view value, void* opaque) {
+    const int failed = rd_kafka_produce(topic, partition, flags, mutable_bytes(value), value.size(),
+                                        key.data(), key.size(), opaque);
     return failed == 0 ? RD_KAFKA_RESP_ERR_NO_ERROR : rd_kafka_last_error();
+}
+
+rd_kafka_resp_err_t Producer::produce_with_headers(rd_kafka_topic_t* topic, std::string_view key,
+                                                   std::string_view value, const Headers& headers,
+                                                   void* opaque) {
+    rd_kafka_headers_t* list = rd_kafka_headers_new(headers.size());
+    for (const auto& [name, text] : headers)
+        rd_kafka_header_add(list, name.c_str(), -1, text.data(), static_cast<ssize_t>(text.size()));
+    const rd_kafka_resp_err_t error =
+        rd_kafka_producev(client_.get(), RD_KAFKA_V_RKT(topic), RD_KAFKA_V_MSGFLAGS(0),
+                          RD_KAFKA_V_VALUE(mutable_bytes(value), value.size()),
+                          RD_KAFKA_V_KEY(static_cast<const void*>(key.data()), key.size()),
+                          RD_KAFKA_V_HEADERS(list), RD_KAFKA_V_OPAQUE(opaque), RD_KAFKA_V_END);
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) rd_kafka_headers_destroy(list);  // else the message's now
+    return error;
+}
+
+ErrorHandle Producer::init_transactions(std::chrono::milliseconds timeout) {
+    return ErrorHandle(rd_kafka_init_transactions(client_.get(), static_cast<int>(timeout.count())));
+}
+
+ErrorHandle Producer::begin_transaction() {
+    return ErrorHandle(rd_kafka_begin_transaction(client_.get()));
+}
+
+ErrorHandle Producer::commit_transaction(std::chrono::milliseconds timeout) {
+    return ErrorHandle(rd_kafka_commit_transaction(client_.get(), static_cast<int>(timeout.count())));
+}
+
+ErrorHandle Producer::abort_transaction(std::chrono::milliseconds timeout) {
+    return ErrorHandle(rd_kafka_abort_transaction(client_.get(), static_cast<int>(timeout.count())));
+}
+
+void Producer::purge() {
+    rd_kafka_purge(client_.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+}
+
+rd_kafka_resp_err_t Producer::create_topic_now(const NewTopic& topic, std::chrono::milliseconds timeout,
+                                               std::string& reason) {
+    if (!create_topics_) {
+        reason = "allow.auto.create.topics is false";
+        return RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE;
+    }
+    std::array<char, 256> invalid{};
+    const NewTopicHandle wanted(
+        rd_kafka_NewTopic_new(topic.name.c_str(), topic.partitions, -1, invalid.data(), invalid.size()));
+    if (!wanted) {
+        reason = invalid.data();
+        return RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION;
+    }
+    for (const auto& [name, value] : topic.config)
+        rd_kafka_NewTopic_set_config(wanted.get(), name.c_str(), value.c_str());
+    const QueueHandle answers(rd_kafka_queue_new(client_.get()));
+    std::array<rd_kafka_NewTopic_t*, 1> list = {wanted.get()};
+    rd_kafka_CreateTopics(client_.get(), list.data(), list.size(), nullptr, answers.get());
+    const EventHandle event(rd_kafka_queue_poll(answers.get(), static_cast<int>(timeout.count())));
+    if (!event) {
+        reason = "no answer";
+        return RD_KAFKA_RESP_ERR__TIMED_OUT;
+    }
+    std::size_t count = 0;
+    const rd_kafka_topic_result_t** results = nullptr;
+    if (const rd_kafka_CreateTopics_result_t* result = rd_kafka_event_CreateTopics_result(event.get()))
+        results = rd_kafka_CreateTopics_result_topics(result, &count);
+    const rd_kafka_resp_err_t error =
+        count == 1 ? rd_kafka_topic_result_error(results[0]) : rd_kafka_event_error(event.get());
+    reason = or_empty(count == 1 ? rd_kafka_topic_result_error_string(results[0])
+                                 : rd_kafka_event_error_string(event.get()));
+    if (reason.empty()) reason = rd_kafka_err2str(error);
+    return error;
+}
+
+void Producer::look_at_topic(const std::string& name, std::chrono::milliseconds timeout) {
+    const TopicHandle topic(rd_kafka_topic_new(client_.get(), name.c_str(), nullptr));
+    const struct rd_kafka_metadata* answer = nullptr;
+    if (topic && rd_kafka_metadata(client_.get(), 0, topic.get(), &answer,
+                                   static_cast<int>(timeout.count())) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        const MetadataHandle metadata(answer);
+    }
 }
 
 void Producer::serve(ProducerListener& listener, std::chrono::milliseconds timeout) {

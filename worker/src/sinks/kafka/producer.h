@@ -7,9 +7,11 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/event_fd.h"
@@ -66,6 +68,38 @@ class Producer {
     rd_kafka_resp_err_t produce_copy(rd_kafka_topic_t* topic, std::string_view key, std::string_view value,
                                      void* opaque);
 
+    // The same to one partition, and with headers (name → value, copied too).
+    using Headers = std::vector<std::pair<std::string, std::string>>;
+    rd_kafka_resp_err_t produce_to(rd_kafka_topic_t* topic, std::int32_t partition, std::string_view key,
+                                   std::string_view value, void* opaque);
+    rd_kafka_resp_err_t produce_with_headers(rd_kafka_topic_t* topic, std::string_view key,
+                                             std::string_view value, const Headers& headers, void* opaque);
+
+    // Kafka transactions (KIP-98), of a producer with a transactional.id; all of them wait for the
+    // coordinator, at most timeout. Null where it went well; a timed-out commit has an unknown outcome.
+    // init ends what an earlier producer of the same id left open and fences that producer off.
+    ErrorHandle init_transactions(std::chrono::milliseconds timeout);
+    ErrorHandle begin_transaction();
+    // Every message must have been reported: reports are not read here.
+    ErrorHandle commit_transaction(std::chrono::milliseconds timeout);
+    ErrorHandle abort_transaction(std::chrono::milliseconds timeout);
+    // Gives up what is not delivered: each message is reported as failed.
+    void purge();
+    // Messages handed over whose reports have not been read.
+    int pending() const { return rd_kafka_outq_len(client_.get()); }
+
+    struct NewTopic {
+        std::string name;
+        int partitions = -1;  // -1: the brokers' default
+        std::map<std::string, std::string> config;
+    };
+    // Makes a topic and waits for it; reason: the broker's words where it was not made.
+    rd_kafka_resp_err_t create_topic_now(const NewTopic& topic, std::chrono::milliseconds timeout,
+                                         std::string& reason);
+
+    // Asks the brokers about a topic, which makes it where they do that on first use.
+    void look_at_topic(const std::string& name, std::chrono::milliseconds timeout);
+
     // Hands everything that has been reported to the listener; where there is nothing yet, waits up to
     // timeout for it.
     void serve(ProducerListener& listener, std::chrono::milliseconds timeout);
@@ -74,8 +108,8 @@ class Producer {
 
   private:
     explicit Producer(ClientHandle client, bool create_topics);
-    rd_kafka_resp_err_t produce(rd_kafka_topic_t* topic, int flags, std::string_view key,
-                                std::string_view value, void* opaque);
+    rd_kafka_resp_err_t produce(rd_kafka_topic_t* topic, std::int32_t partition, int flags,
+                                std::string_view key, std::string_view value, void* opaque);
     static void handle(rd_kafka_event_t* event, ProducerListener& listener);
     static void handle_error(rd_kafka_event_t* event, ProducerListener& listener);
     static void handle_created(rd_kafka_event_t* event, ProducerListener& listener);

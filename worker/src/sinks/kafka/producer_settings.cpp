@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <span>
 #include <string_view>
+
+#include "base/log.h"
 
 namespace cdc::kafka {
 namespace {
@@ -47,10 +50,13 @@ constexpr std::array<Guarded, 20> guarded = {{
     {"bootstrap.servers", none, "it is the sink's own key brokers"},
     {"metadata.broker.list", none, "it is the sink's own key brokers"},
     {"test.mock.num.brokers", none, "it is the sink's own key embedded"},
-    {"transactional.id", none, "this sink delivers at least once, without Kafka transactions"},
+    {"transactional.id", none, "it is the pipeline's identity, by which a second worker is fenced off"},
     {"enabled_events", none, "the sink's own loop rests on it"},
     {"log.queue", none, "the sink's own loop rests on it"},
 }};
+
+// What a broker's network layer takes (socket.request.max.bytes, 100 MiB), less some room.
+const char* const largest_message = "100000000";
 
 struct NamedPartitioner {
     std::string_view name;
@@ -87,6 +93,13 @@ Status set(rd_kafka_conf_t* conf, const std::string& name, const std::string& va
         return {};
     return Status::fatal(in_property(name) + ": " + reason.data(),
                          "librdkafka's CONFIGURATION.md lists what there is");
+}
+
+std::int64_t number_of(rd_kafka_conf_t* conf, const char* name) {
+    std::array<char, 32> text{};
+    std::size_t size = text.size();
+    rd_kafka_conf_get(conf, name, text.data(), &size);
+    return std::strtoll(text.data(), nullptr, 10);
 }
 
 // Null where there is none of that name, or it would spread the events of one key.
@@ -127,26 +140,58 @@ const std::map<std::string, std::string>& our_defaults() {
 
 }  // namespace
 
-Result<ProducerSettings> make_producer_settings(const std::string& brokers, const std::string& client_id,
+Result<ProducerSettings> make_producer_settings(const ProducerNeeds& needs,
                                                 const std::map<std::string, std::string>& properties) {
     ProducerSettings settings;
     settings.conf.reset(rd_kafka_conf_new());
     settings.partitioner = rd_kafka_msg_partitioner_murmur2_random;
-    CDC_RETURN_IF_ERROR(set(settings.conf.get(), "bootstrap.servers", brokers));
-    CDC_RETURN_IF_ERROR(set(settings.conf.get(), "client.id", client_id));
+    rd_kafka_conf_t* const conf = settings.conf.get();
+    CDC_RETURN_IF_ERROR(set(conf, "bootstrap.servers", needs.brokers));
+    CDC_RETURN_IF_ERROR(set(conf, "client.id", needs.client_id));
     for (const auto& [name, value] : our_defaults())
-        CDC_RETURN_IF_ERROR(set(settings.conf.get(), name, value));
+        CDC_RETURN_IF_ERROR(set(conf, name, value));
+    if (needs.large_messages) CDC_RETURN_IF_ERROR(set(conf, "message.max.bytes", largest_message));
+    if (!needs.transactional_id.empty()) {
+        CDC_RETURN_IF_ERROR(set(conf, "transactional.id", needs.transactional_id));
+        // The transaction as a whole takes its place: what it lacks can't be committed.
+        CDC_RETURN_IF_ERROR(set(conf, "enable.gapless.guarantee", "false"));
+    }
     for (const auto& [name, value] : properties) {
         CDC_RETURN_IF_ERROR(check_guarded(name, value));
         if (name == "partitioner") {
             settings.partitioner = partitioner_named(value);
             if (settings.partitioner == nullptr) return unusable_partitioner(value);
         } else {
-            CDC_RETURN_IF_ERROR(set(settings.conf.get(), name, value));
+            CDC_RETURN_IF_ERROR(set(conf, name, value));
         }
         if (name == "allow.auto.create.topics") settings.create_topics = value == "true";
     }
+    settings.transaction_timeout = std::chrono::milliseconds(number_of(conf, "transaction.timeout.ms"));
+    settings.batch_bytes = static_cast<std::size_t>(number_of(conf, "batch.size"));
     return settings;
+}
+
+Result<ConfHandle> make_consumer_conf(const ConsumerSettings& settings) {
+    ConfHandle conf(rd_kafka_conf_new());
+    rd_kafka_conf_set_log_cb(conf.get(), [](const rd_kafka_t*, int, const char* facility, const char* text) {
+        log_debug("kafka: checkpoint reader: {}: {}", facility, text);
+    });
+    for (const auto& [name, value] : settings.properties) {
+        if (name != "partitioner" && name != "client.id") CDC_RETURN_IF_ERROR(set(conf.get(), name, value));
+    }
+    const std::map<std::string, std::string> needs = {
+        {"bootstrap.servers", settings.brokers},
+        {"client.id", "cdc-worker-checkpoint"},
+        {"group.id", "cdc-worker-checkpoint"},  // asked for, never used: nothing is committed
+        {"isolation.level", "read_committed"},
+        {"enable.partition.eof", "true"},
+        {"enable.auto.commit", "false"},
+        {"auto.offset.reset", "error"},
+        {"fetch.wait.max.ms", "10"},
+    };
+    for (const auto& [name, value] : needs)
+        CDC_RETURN_IF_ERROR(set(conf.get(), name, value));
+    return conf;
 }
 
 }  // namespace cdc::kafka

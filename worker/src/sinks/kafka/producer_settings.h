@@ -5,10 +5,12 @@
 // "Idempotent Producer"; a message that timed out locally would be a gap with later ones behind it), a
 // deterministic partitioner (events of one key stay in one partition), a queue without limits of its own (the
 // pipeline's memory_limit is the bound) and reports for every message. Everything else (security.*, sasl.*,
-// ssl.*, compression.*, linger.ms, batch.*, message.max.bytes, …) is the user's. Thread: pure functions.
+// ssl.*, compression.*, linger.ms, batch.*, message.max.bytes, …) is the user's. A transactional producer has
+// its transactional.id from the sink. Thread: pure functions.
 // Failure: fatal, naming the property; never its value.
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <string>
 
@@ -21,12 +23,31 @@ using Partitioner = int32_t (*)(const rd_kafka_topic_t*, const void*, size_t, in
 
 struct ProducerSettings {
     ConfHandle conf;
-    Partitioner partitioner = nullptr;  // of keyed and unkeyed messages alike
-    bool create_topics = true;          // allow.auto.create.topics
+    Partitioner partitioner = nullptr;                     // of keyed and unkeyed messages alike
+    bool create_topics = true;                             // allow.auto.create.topics
+    std::chrono::milliseconds transaction_timeout{60000};  // transaction.timeout.ms
+    std::size_t batch_bytes = 1000000;                     // batch.size: at most, of more than one message
 };
 
-// brokers: bootstrap servers. properties: the user's, by librdkafka's names.
-Result<ProducerSettings> make_producer_settings(const std::string& brokers, const std::string& client_id,
+// What the sink, not the user, decides about its producer.
+struct ProducerNeeds {
+    std::string brokers;  // bootstrap servers
+    std::string client_id;
+    std::string transactional_id;  // empty: no transactions
+    bool large_messages = false;   // what is too large is for the brokers to say, not for the producer
+};
+
+// properties: the user's, by librdkafka's names.
+Result<ProducerSettings> make_producer_settings(const ProducerNeeds& needs,
                                                 const std::map<std::string, std::string>& properties);
+
+// The consumer that reads the checkpoint topic (checkpoint_topic.h): the user's way to the brokers.
+struct ConsumerSettings {
+    std::string brokers;
+    std::map<std::string, std::string> properties;
+};
+
+// Reads committed records only. Fatal as above.
+Result<ConfHandle> make_consumer_conf(const ConsumerSettings& settings);
 
 }  // namespace cdc::kafka

@@ -26,6 +26,7 @@ struct Topic {
     std::string name;
     TopicHandle handle;                       // in the present producer; null until used
     std::string creation_error;               // why it could not be created, where it could not
+    std::string refusal;                      // why all its events are parked, where they are
     std::atomic<std::uint64_t> delivered{0};  // messages, since the start of the process
     std::atomic<std::int32_t> partitions{0};  // as last seen; 0: not seen yet
     std::int32_t reported_partitions = 0;     // what the operator knows of

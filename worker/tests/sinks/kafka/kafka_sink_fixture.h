@@ -60,6 +60,9 @@ class KafkaSinkTest : public testing::Test {
         config::KafkaSink made;
         made.brokers = cluster_->bootstrap_servers();
         made.topic_prefix = prefix_;
+        made.transactions = false;
+        made.checkpoint_topic = prefix_ + "._checkpoints";
+        made.dead_letter_topic = prefix_ + "._dead_letters";
         made.properties = std::move(properties);
         return made;
     }

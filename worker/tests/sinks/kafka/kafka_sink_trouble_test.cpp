@@ -196,6 +196,7 @@ TEST_F(KafkaSinkTest, WritesToThreeBrokersAtOnce) {
 TEST(EmbeddedKafka, OutlivesTheSinkAndIsAnnouncedOnce) {
     config::KafkaSink embedded;
     embedded.embedded = true;
+    embedded.transactions = false;
     embedded.topic_prefix = "demo";
     testing::internal::CaptureStderr();
     KafkaSink sink(embedded);

@@ -9,6 +9,8 @@
 namespace cdc::kafka {
 namespace {
 
+const ProducerNeeds needs{"127.0.0.1:9092", "cdc-worker", "", false};
+
 std::string value_of(const ProducerSettings& settings, const char* name) {
     std::array<char, 256> text{};
     std::size_t size = text.size();
@@ -17,7 +19,7 @@ std::string value_of(const ProducerSettings& settings, const char* name) {
 }
 
 TEST(ProducerSettings, ForceWhatTheGuaranteeNeeds) {
-    const auto settings = make_producer_settings("127.0.0.1:9092", "cdc-worker", {});
+    const auto settings = make_producer_settings(needs, {});
     ASSERT_TRUE(settings.ok()) << settings.status().to_string();
     EXPECT_EQ(value_of(*settings, "enable.idempotence"), "true");
     EXPECT_EQ(value_of(*settings, "enable.gapless.guarantee"), "true");
@@ -29,14 +31,13 @@ TEST(ProducerSettings, ForceWhatTheGuaranteeNeeds) {
 }
 
 TEST(ProducerSettings, TakeTheUsersOwn) {
-    const auto settings = make_producer_settings("b:9092", "cdc-worker",
-                                                 {{"compression.type", "zstd"},
-                                                  {"linger.ms", "20"},
-                                                  {"acks", "-1"},
-                                                  {"max.in.flight", "1"},
-                                                  {"enable.idempotence", "true"},
-                                                  {"partitioner", "murmur2"},
-                                                  {"client.id", "mine"}});
+    const auto settings = make_producer_settings(needs, {{"compression.type", "zstd"},
+                                                         {"linger.ms", "20"},
+                                                         {"acks", "-1"},
+                                                         {"max.in.flight", "1"},
+                                                         {"enable.idempotence", "true"},
+                                                         {"partitioner", "murmur2"},
+                                                         {"client.id", "mine"}});
     ASSERT_TRUE(settings.ok()) << settings.status().to_string();
     EXPECT_EQ(value_of(*settings, "compression.codec"), "zstd");
     EXPECT_EQ(value_of(*settings, "linger.ms"), "20");
@@ -44,11 +45,34 @@ TEST(ProducerSettings, TakeTheUsersOwn) {
     EXPECT_EQ(settings->partitioner, rd_kafka_msg_partitioner_murmur2);
 }
 
+TEST(ProducerSettings, OfATransactionalProducer) {
+    const ProducerNeeds transactional{"b:9092", "cdc-worker", "cdc-worker.shop", true};
+    const auto settings = make_producer_settings(transactional, {{"transaction.timeout.ms", "30000"}});
+    ASSERT_TRUE(settings.ok()) << settings.status().to_string();
+    EXPECT_EQ(value_of(*settings, "transactional.id"), "cdc-worker.shop");
+    EXPECT_EQ(value_of(*settings, "enable.idempotence"), "true");
+    EXPECT_EQ(value_of(*settings, "message.max.bytes"), "100000000");
+    EXPECT_EQ(settings->transaction_timeout, std::chrono::seconds(30));
+    EXPECT_EQ(settings->batch_bytes, 1000000U);
+    EXPECT_EQ(make_producer_settings(transactional, {})->transaction_timeout, std::chrono::seconds(60));
+}
+
+TEST(ConsumerSettings, ReadWhatIsCommittedOnTheUsersWayToTheBrokers) {
+    const auto conf =
+        make_consumer_conf({"b:9092", {{"security.protocol", "ssl"}, {"partitioner", "murmur2"}}});
+    ASSERT_TRUE(conf.ok()) << conf.status().to_string();
+    ProducerSettings holder;
+    holder.conf.reset(rd_kafka_conf_dup(conf->get()));
+    EXPECT_EQ(value_of(holder, "isolation.level"), "read_committed");
+    EXPECT_EQ(value_of(holder, "security.protocol"), "ssl");
+    EXPECT_EQ(value_of(holder, "bootstrap.servers"), "b:9092");
+}
+
 class UnsafeProperty : public testing::TestWithParam<std::pair<const char*, const char*>> {};
 
 TEST_P(UnsafeProperty, IsRefusedByName) {
     const auto& [name, value] = GetParam();
-    const auto settings = make_producer_settings("b:9092", "cdc-worker", {{name, value}});
+    const auto settings = make_producer_settings(needs, {{name, value}});
     ASSERT_FALSE(settings.ok()) << name;
     EXPECT_EQ(settings.status().code(), StatusCode::fatal);
     EXPECT_THAT(settings.status().message(), testing::HasSubstr(std::string("\"") + name + "\""));
@@ -68,7 +92,7 @@ INSTANTIATE_TEST_SUITE_P(
                     std::pair("no.such.property", "1"), std::pair("linger.ms", "soon")));
 
 TEST(ProducerSettings, AnUnknownPropertyGetsLibrdkafkasOwnWords) {
-    const auto settings = make_producer_settings("b:9092", "c", {{"no.such.property", "s3cret"}});
+    const auto settings = make_producer_settings(needs, {{"no.such.property", "s3cret"}});
     EXPECT_THAT(settings.status().message(), testing::HasSubstr("No such configuration property"));
     EXPECT_THAT(settings.status().to_string(), testing::Not(testing::HasSubstr("s3cret")));
 }

@@ -7,6 +7,7 @@
 #include <librdkafka/rdkafka.h>
 
 #include <array>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,7 +20,20 @@ struct Record {
     std::int32_t partition = 0;
     std::optional<std::string> key;
     std::optional<std::string> value;
+    std::map<std::string, std::string> headers;
 };
+
+inline std::map<std::string, std::string> headers_of(const rd_kafka_message_t* message) {
+    std::map<std::string, std::string> found;
+    rd_kafka_headers_t* headers = nullptr;
+    if (rd_kafka_message_headers(message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) return found;
+    const char* name = nullptr;
+    const void* text = nullptr;
+    std::size_t size = 0;
+    for (std::size_t i = 0; rd_kafka_header_get_all(headers, i, &name, &text, &size) == 0; ++i)
+        found[name] = std::string(static_cast<const char*>(text), size);
+    return found;
+}
 
 inline std::optional<std::string> text_or_null(const void* bytes, std::size_t size) {
     if (bytes == nullptr) return std::nullopt;
@@ -76,7 +90,7 @@ inline std::vector<Record> read_topic(const std::string& brokers, const std::str
         }
         if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
             records.push_back({topic, message->partition, text_or_null(message->key, message->key_len),
-                               text_or_null(message->payload, message->len)});
+                               text_or_null(message->payload, message->len), headers_of(message)});
         }
         rd_kafka_message_destroy(message);
     }
@@ -84,6 +98,23 @@ inline std::vector<Record> read_topic(const std::string& brokers, const std::str
     rd_kafka_consumer_close(client);
     rd_kafka_destroy(client);
     return records;
+}
+
+// Writes one message, as another process would.
+inline void write_record(const std::string& brokers, const std::string& topic, std::int32_t partition,
+                         const std::string& key, const std::string& value) {
+    rd_kafka_conf_t* conf = rd_kafka_conf_new();
+    std::array<char, 512> reason{};
+    rd_kafka_conf_set(conf, "bootstrap.servers", brokers.c_str(), reason.data(), reason.size());
+    rd_kafka_t* client = rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason.data(), reason.size());
+    ASSERT_NE(client, nullptr) << reason.data();
+    EXPECT_EQ(
+        rd_kafka_producev(client, RD_KAFKA_V_TOPIC(topic.c_str()), RD_KAFKA_V_PARTITION(partition),
+                          RD_KAFKA_V_KEY(static_cast<const void*>(key.data()), key.size()),
+                          RD_KAFKA_V_VALUE(const_cast<char*>(value.data()), value.size()), RD_KAFKA_V_END),
+        RD_KAFKA_RESP_ERR_NO_ERROR);
+    EXPECT_EQ(rd_kafka_flush(client, 5000), RD_KAFKA_RESP_ERR_NO_ERROR);
+    rd_kafka_destroy(client);
 }
 
 // The topics whose names begin with prefix.

@@ -1,0 +1,126 @@
+#include "sinks/kafka/checkpoint_topic.h"
+
+#include <algorithm>
+#include <array>
+#include <memory>
+
+#include "base/log.h"
+
+namespace cdc::kafka {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::int32_t partition = 0;
+constexpr std::int64_t first_window = 1000;  // offsets; each commit takes two, the record and its marker
+
+using ConsumerHandle = Handle<rd_kafka_t, rd_kafka_destroy>;
+using MessageHandle = Handle<rd_kafka_message_t, rd_kafka_message_destroy>;
+using PartitionsHandle = Handle<rd_kafka_topic_partition_list_t, rd_kafka_topic_partition_list_destroy>;
+
+int left_ms(Clock::time_point deadline) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
+    return static_cast<int>(std::max<std::int64_t>(left, 0));
+}
+
+}  // namespace
+
+// Offsets [from, to) of the partition, and the newest record of the key that was found in them.
+struct CheckpointTopic::Window {
+    std::int64_t from = 0;
+    std::int64_t to = 0;
+    Clock::time_point deadline;
+    bool found = false;
+    std::optional<std::string> value;
+};
+
+Status CheckpointTopic::ensure(Producer& producer, std::chrono::milliseconds timeout, bool& exists) const {
+    // Small segments, as only closed ones are compacted; a deleted pipeline's tombstone may go after a day.
+    const Producer::NewTopic wanted{
+        name_,
+        1,
+        {{"cleanup.policy", "compact"}, {"segment.bytes", "16777216"}, {"min.cleanable.dirty.ratio", "0.1"}}};
+    std::string reason;
+    const rd_kafka_resp_err_t error = producer.create_topic_now(wanted, timeout, reason);
+    exists = true;
+    switch (error) {
+        case RD_KAFKA_RESP_ERR_NO_ERROR:
+            log_info("kafka: created topic \"{}\" for the position", name_);
+            exists = false;
+            return {};
+        case RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS:
+            return {};
+        case RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE:  // an embedded broker, which makes it on first use
+            producer.look_at_topic(name_, timeout);
+            return {};
+        case RD_KAFKA_RESP_ERR__TIMED_OUT:
+        case RD_KAFKA_RESP_ERR__TRANSPORT:
+        case RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT:
+        case RD_KAFKA_RESP_ERR_NOT_CONTROLLER:
+            return Status::retry("could not create the checkpoint topic \"" + name_ + "\": " + reason);
+        default:
+            // Where it exists and we may only use it, it need not be made.
+            log_debug("kafka: topic \"{}\" is not created: {}", name_, reason);
+            return {};
+    }
+}
+
+Status CheckpointTopic::read_window(rd_kafka_t* consumer, Window& window) const {
+    const PartitionsHandle assignment(rd_kafka_topic_partition_list_new(1));
+    rd_kafka_topic_partition_list_add(assignment.get(), name_.c_str(), partition)->offset = window.from;
+    rd_kafka_assign(consumer, assignment.get());
+    while (true) {
+        const int left = left_ms(window.deadline);
+        if (left == 0)
+            return Status::retry("the checkpoint topic \"" + name_ + "\" could not be read in time");
+        const MessageHandle message(rd_kafka_consumer_poll(consumer, left));
+        if (!message) continue;
+        if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) return {};
+        if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+            if (message->rkt == nullptr) continue;  // a connection's trouble, which librdkafka mends
+            return Status::retry("the checkpoint topic \"" + name_ +
+                                 "\" could not be read: " + rd_kafka_message_errstr(message.get()));
+        }
+        if (message->offset >= window.to) return {};
+        const std::string_view key(static_cast<const char*>(message->key), message->key_len);
+        if (key != pipeline_) continue;
+        window.found = true;
+        window.value.reset();
+        if (message->payload != nullptr)
+            window.value = std::string(static_cast<const char*>(message->payload), message->len);
+    }
+}
+
+Result<std::optional<Checkpoint>> CheckpointTopic::read(std::chrono::milliseconds timeout) const {
+    Result<ConfHandle> conf = make_consumer_conf(consumer_);
+    if (!conf.ok()) return conf.status();
+    std::array<char, 512> reason{};
+    const ConsumerHandle consumer(rd_kafka_new(RD_KAFKA_CONSUMER, conf->get(), reason.data(), reason.size()));
+    if (!consumer) return Status::fatal(std::string("could not make a Kafka consumer: ") + reason.data());
+    [[maybe_unused]] rd_kafka_conf_t* taken = conf->release();  // the client's now
+    rd_kafka_poll_set_consumer(consumer.get());
+
+    Window window;
+    window.deadline = Clock::now() + timeout;
+    std::int64_t low = 0;
+    // With isolation.level=read_committed the high one is the last stable offset.
+    const rd_kafka_resp_err_t error = rd_kafka_query_watermark_offsets(
+        consumer.get(), name_.c_str(), partition, &low, &window.to, left_ms(window.deadline));
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return Status::retry(
+            "the checkpoint topic \"" + name_ + "\" could not be read: " + rd_kafka_err2str(error),
+            "create it (one partition, cleanup.policy=compact), or grant CREATE, READ, WRITE "
+            "and DESCRIBE on it");
+    }
+    for (std::int64_t size = first_window; window.to > low && !window.found; size *= 8) {
+        window.from = std::max(low, window.to - size);
+        CDC_RETURN_IF_ERROR(read_window(consumer.get(), window));
+        if (window.from == low) break;
+    }
+    if (!window.value) return std::optional<Checkpoint>{};
+    Result<Checkpoint> checkpoint = read_checkpoint(*window.value);
+    if (!checkpoint.ok()) return checkpoint.status().in("topic \"" + name_ + "\"");
+    return std::optional(std::move(checkpoint).value());
+}
+
+}  // namespace cdc::kafka

@@ -1,0 +1,63 @@
+#include "sinks/kafka/dead_letters.h"
+
+#include "base/log.h"
+
+namespace cdc::kafka {
+namespace {
+
+constexpr std::chrono::milliseconds creation_patience{15000};
+
+}  // namespace
+
+std::string DeadLetters::name_of(const Event& event) {
+    return std::to_string(event.seq) + " " + std::string(event.source_id);
+}
+
+bool DeadLetters::refuse(const Event& event, std::string reason) {
+    return refused_.emplace(std::pair(event.commit_lsn, name_of(event)), std::move(reason)).second;
+}
+
+const std::string* DeadLetters::reason_for(const Event& event) const {
+    if (refused_.empty()) return nullptr;
+    const auto found = refused_.find({event.commit_lsn, name_of(event)});
+    return found == refused_.end() ? nullptr : &found->second;
+}
+
+void DeadLetters::forget(Lsn commit_lsn) {
+    std::erase_if(refused_, [commit_lsn](const auto& refused) { return refused.first.first <= commit_lsn; });
+}
+
+Status DeadLetters::use(Producer& producer) {
+    if (handle_) return {};
+    std::string reason;
+    const rd_kafka_resp_err_t error = producer.create_topic_now(
+        {topic_,
+         -1,
+         {{"cleanup.policy", "delete"}, {"retention.ms", "-1"}, {"max.message.bytes", "104857600"}}},
+        creation_patience, reason);
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        log_info("kafka: created topic \"{}\" for refused events", topic_);
+    } else if (error != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) {
+        log_debug("kafka: topic \"{}\" is not created: {}", topic_, reason);  // it may be there for us to use
+    }
+    handle_ = producer.open_topic(topic_, rd_kafka_msg_partitioner_murmur2_random, nullptr, reason);
+    if (!handle_) return Status::fatal("topic \"" + topic_ + "\" can't be used: " + reason);
+    return {};
+}
+
+Status DeadLetters::put(Producer& producer, std::string_view key, const Event& event,
+                        const DeadLetter& letter, void* opaque) {
+    CDC_RETURN_IF_ERROR(use(producer));
+    const rd_kafka_resp_err_t error =
+        producer.produce_with_headers(handle_.get(), key, event.line, letter.parts("topic"), opaque);
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        log_warning("kafka: parked in \"{}\": {}", topic_, letter.error);
+        return {};
+    }
+    return Status::reject("an event can't be parked either: " + std::string(rd_kafka_err2str(error)) + " (" +
+                              letter.error + ")",
+                          "raise message.max.bytes in properties and the dead-letter topic's "
+                          "max.message.bytes, or lower max_value_bytes");
+}
+
+}  // namespace cdc::kafka

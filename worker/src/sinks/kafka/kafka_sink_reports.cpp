@@ -1,0 +1,161 @@
+// KafkaSink: what librdkafka says about its messages, the brokers and the topics.
+#include <string>
+#include <utility>
+
+#include "base/log.h"
+#include "sinks/kafka/delivery_errors.h"
+#include "sinks/kafka/kafka_sink.h"
+#include "sinks/kafka/message_form.h"
+
+namespace cdc {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds step{100};
+
+// What librdkafka reports for the messages that another error leaves in its queues; that error says why.
+bool follows_an_error(rd_kafka_resp_err_t error) {
+    return error == RD_KAFKA_RESP_ERR__FATAL || error == RD_KAFKA_RESP_ERR__PURGE_QUEUE ||
+           error == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
+}
+
+// The event whose message it was: of a derived delete, the update that it was derived from.
+const Event* find_event(const Slice& slice, const Event& sent) {
+    for (const Event& event : slice.events) {
+        const bool same = event.seq == sent.seq && event.commit_lsn == sent.commit_lsn;
+        if (same && (sent.seq >= 0 || event.source_id == sent.source_id)) return &event;
+    }
+    return nullptr;
+}
+
+}  // namespace
+
+void KafkaSink::serve(milliseconds timeout) {
+    const std::size_t in_flight = window_.in_flight();
+    producer_->serve(*this, timeout);
+    look_into_gaps();
+    const Clock::time_point now = Clock::now();
+    if (window_.in_flight() < in_flight) {
+        if (const auto line = watch_->delivered(now)) log_info("kafka: {}", *line);
+    }
+    if (const auto line = watch_->due(now, window_.in_flight() > 0)) log_warning("kafka: {}", *line);
+    for (const std::string& line : topics_.partition_changes())
+        log_warning("kafka: {}", line);
+}
+
+// A gap's own report, with the event and the broker's reason, comes right behind the producer's; so does that
+// of a transaction that was given up.
+void KafkaSink::look_into_gaps() {
+    for (int round = 0; (!gap_.empty() || purged_) && failure_.ok() && round < 5; ++round)
+        producer_->serve(*this, step);
+    if (!gap_.empty() && failure_.ok())
+        fail(kafka::producer_failure(RD_KAFKA_RESP_ERR__GAPLESS_GUARANTEE, gap_));
+    if (purged_ && failure_.ok()) fail(transactions_->trouble());
+}
+
+void KafkaSink::fail(Status status) {
+    if (failure_.ok()) failure_ = std::move(status);
+}
+
+Status KafkaSink::failed(Status status) {
+    fail(std::move(status));
+    return failure_;
+}
+
+void KafkaSink::on_report(const rd_kafka_message_t& message) {
+    auto* const entry = static_cast<Entry*>(message._private);
+    if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR && (closing_ || follows_an_error(message.err))) {
+        purged_ = purged_ || (transactions_ && message.err != RD_KAFKA_RESP_ERR__FATAL);
+        return;
+    }
+    auto* const topic = static_cast<kafka::Topic*>(rd_kafka_topic_opaque(message.rkt));
+    if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        if (topic != nullptr) topic->delivered.fetch_add(1, std::memory_order_relaxed);
+        if (entry != nullptr) window_.delivered(*entry);
+        if (entry == nullptr) transactions_->checkpoint_delivered();
+    } else if (entry == nullptr || topic == nullptr) {  // the checkpoint, or a dead letter
+        fail(kafka::delivery_failure(message.err, rd_kafka_err2str(message.err),
+                                     rd_kafka_topic_name(message.rkt), std::nullopt, false));
+    } else {
+        refused(message, *topic, *entry);
+    }
+}
+
+// A message of the event was refused: parked when it comes again, where that is asked for and can help.
+void KafkaSink::refused(const rd_kafka_message_t& message, kafka::Topic& topic, const Entry& entry) {
+    const std::optional<Event> sent = kafka::event_of(message, entry.slice);
+    Status status = kafka::delivery_failure(message.err, kafka::reason_of(message.err, topic), topic.name,
+                                            sent, message.key == nullptr);
+    const Event* const event = sent ? find_event(*entry.slice, *sent) : nullptr;
+    if (dead_letters_.park() && kafka::refuses_the_topic(message.err)) {
+        topic.refusal = status.message();
+        status = Status::retry(status.message() + "; events of this topic are parked from now on");
+    } else if (dead_letters_.park() && kafka::refuses_the_event(message.err) && event != nullptr) {
+        if (message.err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE &&
+            message.len + message.key_len <= batch_bytes_) {
+            // It may have been refused for its neighbours' size: the topic's limit is below a batch's.
+            status = Status::fatal(status.message() + ", in a batch of several",
+                                   "the topic's max.message.bytes is below the producer's batch.size: set "
+                                   "batch.size in properties to less than it");
+        } else {
+            dead_letters_.refuse(*event, status.message());
+            status = Status::retry(status.message() + "; it is parked when it comes again");
+        }
+    }
+    fail(std::move(status));
+}
+
+void KafkaSink::on_fatal(rd_kafka_resp_err_t error, std::string_view text) {
+    if (error == RD_KAFKA_RESP_ERR__GAPLESS_GUARANTEE) {
+        gap_ = text;
+    } else if (transactions_ && failure_.ok() && !closing_) {
+        fail(transactions_->lost(error, std::string(text)));
+    } else {
+        fail(kafka::producer_failure(error, text));
+    }
+}
+
+void KafkaSink::on_trouble(rd_kafka_resp_err_t error, std::string_view text) {
+    switch (error) {
+        case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
+            watch_->all_down();
+            break;
+        case RD_KAFKA_RESP_ERR__TRANSPORT:
+        case RD_KAFKA_RESP_ERR__RESOLVE:
+        case RD_KAFKA_RESP_ERR__SSL:
+        case RD_KAFKA_RESP_ERR__AUTHENTICATION:
+        case RD_KAFKA_RESP_ERR__TIMED_OUT:
+            last_trouble_ = error;
+            watch_->connection_failed(std::string(text));
+            break;
+        default:
+            log_warning("kafka: {}", text);
+    }
+}
+
+void KafkaSink::on_topic_created(void* opaque, rd_kafka_resp_err_t error, std::string_view text) {
+    kafka::Topic& topic = *static_cast<kafka::Topic*>(opaque);
+    const std::string_view reason = text.empty() ? rd_kafka_err2str(error) : text;
+    switch (error) {
+        case RD_KAFKA_RESP_ERR_NO_ERROR:
+            log_info("kafka: created topic \"{}\"", topic.name);
+            break;
+        case RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS:
+            break;
+        case RD_KAFKA_RESP_ERR__TIMED_OUT:
+        case RD_KAFKA_RESP_ERR__TRANSPORT:
+        case RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT:
+        case RD_KAFKA_RESP_ERR_NOT_CONTROLLER:
+            if (topic.partitions == 0) topics_.create_again(topic);  // else somebody has made it
+            break;
+        case RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE:  // an old or embedded broker, which creates on first use
+            log_debug("kafka: topic \"{}\": {}", topic.name, reason);
+            break;
+        default:
+            topic.creation_error = "could not create it: " + std::string(reason);
+            log_warning("kafka: could not create topic \"{}\": {}", topic.name, reason);
+    }
+}
+
+}  // namespace cdc

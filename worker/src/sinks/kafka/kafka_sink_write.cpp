@@ -1,0 +1,97 @@
+// KafkaSink: events to messages.
+#include <utility>
+
+#include "base/failpoint.h"
+#include "sinks/kafka/delivery_errors.h"
+#include "sinks/kafka/kafka_sink.h"
+#include "sinks/kafka/key_change.h"
+#include "sinks/kafka/message_form.h"
+
+namespace cdc {
+
+using kafka::message_key;
+using std::chrono::milliseconds;
+
+Status KafkaSink::write(const SlicePtr& slice) {
+    CDC_RETURN_IF_ERROR(failure_);
+    Entry& entry = window_.open(slice);
+    for (const Event& event : slice->events) {
+        const bool boundary = event.op == Op::begin || event.op == Op::end;
+        if (boundary && !config_.transaction_topic) continue;
+        if (transactions_) {
+            if (transactions_->covers(*slice, event)) continue;
+            if (Status status = transactions_->begin(); !status.ok()) return failed(std::move(status));
+            transactions_->take(*slice, event);
+        }
+        if (Status status = send(entry, event); !status.ok()) return failed(std::move(status));
+    }
+    window_.seal(entry);
+    if (!transactions_) return {};
+    transactions_->take_end(*slice);
+    if (Status status = failpoint("kafka_produced"); !status.ok()) return failed(std::move(status));
+    return transactions_->due(Clock::now()) ? commit(commit_stall) : Status{};
+}
+
+Status KafkaSink::send(Entry& entry, const Event& event) {
+    const Result<kafka::Topic*> found = topics_.of(event);
+    if (!found.ok()) return found.status();
+    kafka::Topic& topic = *found.value();
+    if (event.op == Op::update && !event.old_source_id.empty())
+        CDC_RETURN_IF_ERROR(send_key_change(entry, topic, event));
+    if (!topic.refusal.empty()) return park(entry, topic, event, topic.refusal);
+    if (const std::string* reason = dead_letters_.reason_for(event))
+        return park(entry, topic, event, *reason);
+    const std::string_view key = message_key(event);
+    CDC_RETURN_IF_ERROR(
+        produced(entry, topic, event, producer_->produce(topic.handle.get(), key, event.line, &entry)));
+    if (const std::string* reason = dead_letters_.reason_for(event))
+        return park(entry, topic, event, *reason);
+    if (event.op != Op::remove || !config_.tombstones || key.empty()) return {};
+    return produced(entry, topic, event, producer_->produce(topic.handle.get(), key, {}, &entry));
+}
+
+// What must go from under the old key.
+Status KafkaSink::send_key_change(Entry& entry, kafka::Topic& topic, const Event& event) {
+    if (!topic.refusal.empty()) return {};  // the update that is parked tells of both
+    const Result<std::optional<kafka::KeyChange>> split = kafka::split_key_change(event);
+    if (!split.ok()) return split.status();
+    if (!split->has_value()) return {};
+    const kafka::KeyChange& change = **split;
+    CDC_RETURN_IF_ERROR(
+        produced(entry, topic, event,
+                 producer_->produce_copy(topic.handle.get(), change.old_key, change.deletion, &entry)));
+    if (!config_.tombstones) return {};
+    return produced(entry, topic, event, producer_->produce(topic.handle.get(), change.old_key, {}, &entry));
+}
+
+Status KafkaSink::produced(Entry& entry, const kafka::Topic& topic, const Event& event,
+                           rd_kafka_resp_err_t error) {
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        window_.expect(entry);
+        return {};
+    }
+    if (error == RD_KAFKA_RESP_ERR__FATAL) {  // its report lies in the queue and says why
+        serve(milliseconds(0));
+        if (!failure_.ok()) return failure_;
+    }
+    if (transactions_ && error == RD_KAFKA_RESP_ERR__STATE) {  // the transaction is broken
+        purged_ = true;
+        serve(milliseconds(0));
+        if (!failure_.ok()) return failure_;
+    }
+    Status status = kafka::delivery_failure(error, kafka::reason_of(error, topic), topic.name, event,
+                                            message_key(event).empty());
+    if (!dead_letters_.park() || !kafka::refuses_the_event(error)) return status;
+    dead_letters_.refuse(event, status.message());  // send parks it
+    return {};
+}
+
+Status KafkaSink::park(Entry& entry, const kafka::Topic& topic, const Event& event,
+                       const std::string& reason) {
+    const DeadLetter letter{reason, event.commit_lsn, event.seq, topic.name};
+    CDC_RETURN_IF_ERROR(dead_letters_.put(*producer_, message_key(event), event, letter, &entry));
+    window_.expect(entry);
+    return {};
+}
+
+}  // namespace cdc

@@ -1,0 +1,169 @@
+#include "sinks/kafka/transactions.h"
+
+#include <fmt/chrono.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <ctime>
+#include <random>
+#include <thread>
+
+#include "base/log.h"
+#include "sinks/kafka/delivery_errors.h"
+
+namespace cdc::kafka {
+namespace {
+
+using std::chrono::milliseconds;
+
+// How long to wait for the coordinator: its first use makes the brokers' own topic, which takes seconds.
+constexpr milliseconds coordinator_patience{15000};
+constexpr milliseconds checkpoint_patience{15000};
+// A worker that has taken over writes its name a few round trips after it has fenced the other one off.
+constexpr milliseconds takeover_settles{500};
+// An idle source's position is written this seldom: each is a transaction of its own.
+constexpr std::chrono::seconds idle_interval{5};
+constexpr std::uint64_t idle_bytes = 16u << 20;
+
+std::string utc_now() {
+    return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
+}
+
+}  // namespace
+
+std::string worker_identity() {
+    static const std::string identity = [] {
+        std::array<char, 256> host{};
+        gethostname(host.data(), host.size() - 1);
+        std::random_device random;
+        return fmt::format("{}:{}:{:08x}", host.data(), getpid(), random());
+    }();
+    return identity;
+}
+
+Status Transactions::open(Producer& producer) {
+    producer_ = &producer;
+    if (const ErrorHandle error = producer.init_transactions(coordinator_patience))
+        return failed("init_transactions", error.get());
+    bool exists = false;
+    CDC_RETURN_IF_ERROR(topic_.ensure(producer, coordinator_patience, exists));
+    std::string reason;
+    handle_ = producer.open_topic(topic_.name(), rd_kafka_msg_partitioner_murmur2_random, nullptr, reason);
+    if (!handle_) return Status::fatal("topic \"" + topic_.name() + "\" can't be used: " + reason);
+    mark_ = identity_;
+    if (exists) {
+        const Result<std::optional<Checkpoint>> found = topic_.read(checkpoint_patience);
+        if (!found.ok()) return found.status();
+        if (found->has_value()) mark_ = **found;
+    }
+    if (mark_.state != CheckpointState::claimed) stored_ = mark_;
+    committed_ = mark_;
+    if (mark_.owner != worker_identity()) mark_.since = utc_now();
+    mark_.owner = worker_identity();
+    moved_at_ = Clock::now();
+    return {};
+}
+
+void Transactions::restart(CheckpointState state, Lsn lsn) {
+    const std::string since = mark_.since;
+    mark_ = identity_;
+    mark_.owner = worker_identity();
+    mark_.since = since;
+    mark_.state = state;
+    mark_.end_lsn = lsn;
+}
+
+void Transactions::take_end(const Slice& slice) {
+    bytes_ += slice.bytes.size();
+    mark_.take_end(slice);
+}
+
+void Transactions::advance(Lsn lsn) {
+    if (mark_.between_transactions()) mark_.end_lsn = std::max(mark_.end_lsn, lsn);
+}
+
+Status Transactions::begin() {
+    if (open_) return {};
+    if (const ErrorHandle error = producer_->begin_transaction())
+        return failed("begin_transaction", error.get());
+    open_ = true;
+    bytes_ = 0;
+    began_ = Clock::now();
+    return {};
+}
+
+bool Transactions::due(Clock::time_point now) const {
+    if (open_ && !mark_.between_transactions())
+        return bytes_ >= limits_.longest_bytes || now >= began_ + limits_.oldest;
+    if (open_) return now >= began_ + limits_.gather || bytes_ >= limits_.longest_bytes;
+    return mark_.end_lsn > committed_.end_lsn &&
+           (now >= moved_at_ + idle_interval || mark_.end_lsn.value - committed_.end_lsn.value >= idle_bytes);
+}
+
+std::optional<Transactions::Clock::time_point> Transactions::deadline() const {
+    if (open_) return began_ + (mark_.between_transactions() ? limits_.gather : limits_.oldest);
+    if (mark_.end_lsn > committed_.end_lsn) return moved_at_ + idle_interval;
+    return std::nullopt;
+}
+
+Status Transactions::write_checkpoint() {
+    CDC_RETURN_IF_ERROR(begin());
+    const rd_kafka_resp_err_t error =
+        producer_->produce_to(handle_.get(), 0, topic_.key(), to_json(mark_), nullptr);
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return delivery_failure(error, rd_kafka_err2str(error), topic_.name(), std::nullopt, false);
+    checkpoint_pending_ = true;
+    return {};
+}
+
+Status Transactions::commit(milliseconds timeout) {
+    if (const ErrorHandle error = producer_->commit_transaction(timeout))
+        return failed("commit_transaction", error.get());
+    open_ = false;
+    committed_ = mark_;
+    moved_at_ = Clock::now();
+    return {};
+}
+
+void Transactions::abort(milliseconds timeout) {
+    if (!open_) return;
+    open_ = false;
+    if (const ErrorHandle error = producer_->abort_transaction(timeout))
+        log_debug("kafka: abort_transaction: {}", rd_kafka_error_string(error.get()));
+}
+
+Status Transactions::trouble() {
+    // Refused in a broken transaction, with the reason; and it could do no harm in any other.
+    const ErrorHandle error = producer_->begin_transaction();
+    if (error) return failed("its messages were given up", error.get());
+    return Status::retry("messages of a Kafka transaction were given up");
+}
+
+Status Transactions::failed(const char* call, const rd_kafka_error_t* error) {
+    const std::string text = std::string(call) + ": " + rd_kafka_error_string(error);
+    if (rd_kafka_error_is_fatal(error)) return lost(rd_kafka_error_code(error), text);
+    return transaction_failure(rd_kafka_error_code(error), text);
+}
+
+// The brokers tell neither who took over nor whether it was only the transaction's timeout that ended it.
+Status Transactions::lost(rd_kafka_resp_err_t error, const std::string& text) {
+    Status status = producer_failure(error, text);
+    const std::string before =
+        committed_.owner;  // another's, as long as this one has not written its own name
+    if (status.code() != StatusCode::retry) return status;
+    for (int look = 0; look < 2; ++look) {
+        if (look > 0) std::this_thread::sleep_for(takeover_settles);
+        const Result<std::optional<Checkpoint>> found = topic_.read(checkpoint_patience);
+        if (!found.ok() || !found->has_value()) return status;
+        const Checkpoint& now = **found;
+        if (now.owner == worker_identity() || now.owner == before) continue;
+        return Status::fatal("another worker has taken this pipeline over: " + now.owner + " since " +
+                                 now.since + " (" + text + ")",
+                             "a pipeline is run by one worker at a time: stop one of the two; nothing that "
+                             "this one had not committed has been delivered by it");
+    }
+    return status;
+}
+
+}  // namespace cdc::kafka

@@ -7,6 +7,21 @@ namespace cdc {
 
 static_assert(kMaxBatchBytes + kLongestText + kSmallText <= static_cast<int64>(MaxAllocSize));
 
+namespace {
+
+// Bytes of the output buffer that are kept from message to message; a rare huge line's are given back.
+constexpr int kKeptBuffer = 4 * kMaxBatchBytes;
+
+void shrink_buffer(LogicalDecodingContext* decoding) {
+    if (decoding->out->maxlen <= kKeptBuffer) return;
+    pfree(decoding->out->data);
+    MemoryContext caller = MemoryContextSwitchTo(decoding->context);
+    initStringInfo(decoding->out);
+    MemoryContextSwitchTo(caller);
+}
+
+}  // namespace
+
 void line_begin(Session* session) {
     session->out = session->decoding->out;
     if (session->batch_open) {
@@ -26,6 +41,7 @@ void batch_flush(Session* session) {
     if (!session->batch_open) return;
     session->batch_open = false;
     OutputPluginWrite(session->decoding, true);
+    shrink_buffer(session->decoding);
 }
 
 }  // namespace cdc

@@ -55,6 +55,35 @@ ValueOutcome append_masked(const Session& session, StringInfo out, const Column&
     return ValueOutcome::written;
 }
 
+// Bytes from which on a value takes long enough to look after the connection meanwhile.
+constexpr Size kLargeValue = 1024 * 1024;
+
+// A value that is copied to be read, as it is compressed or out of line, or whose text is large.
+bool is_costly(const Column& column, Datum value) {
+    if (column.type_length != -1) return false;
+    const auto* const stored = DatumGetPointer(value);
+    return VARATT_IS_EXTERNAL(stored) || VARATT_IS_COMPRESSED(stored) || VARSIZE_ANY(stored) >= kLargeValue;
+}
+
+ValueOutcome append_value(const Session& session, StringInfo out, const Column& column, Datum value) {
+    return column.mask != MaskKind::none ? append_masked(session, out, column, value)
+                                         : value_encode(column.encoder, value, out);
+}
+
+// The same where the value is costly: its copies go before the next value's are made, so that a row takes the
+// memory of its largest value, and the walsender's client hears of us within wal_sender_timeout.
+ValueOutcome append_costly_value(const Session& session, StringInfo out, const Column& column, Datum value) {
+    MemoryContext caller = MemoryContextSwitchTo(session.value_context);
+    const ValueOutcome outcome = append_value(session, out, column, value);
+    MemoryContextSwitchTo(caller);
+    MemoryContextReset(session.value_context);
+    if (toast_raw_datum_size(value) >= kLargeValue) {
+        CHECK_FOR_INTERRUPTS();
+        if (session.decoding != nullptr) update_progress(session.decoding, false);
+    }
+    return outcome;
+}
+
 // One member of the image, with a comma before it; the label is taken back where there is nothing to show.
 // True where the text is all there is to say about it.
 bool append_member(const Session& session, StringInfo out, const RowImage& image, const Column& column,
@@ -71,8 +100,8 @@ bool append_member(const Session& session, StringInfo out, const RowImage& image
         append_raw(out, "null");
         return true;
     }
-    const ValueOutcome outcome = column.mask != MaskKind::none ? append_masked(session, out, column, value)
-                                                               : value_encode(column.encoder, value, out);
+    const ValueOutcome outcome = is_costly(column, value) ? append_costly_value(session, out, column, value)
+                                                          : append_value(session, out, column, value);
     switch (outcome) {
         case ValueOutcome::written:
             break;
@@ -224,12 +253,16 @@ void append_row_id(const Session& session, StringInfo out, const RowImage& image
     const int start = out->len;
     if (append_key_id(out, image)) return;
     truncate_text(out, start);
-    StringInfoData json;
-    initStringInfo(&json);
+    // The image is written where the id will be, and taken back. Its room is counted from here, so that a row
+    // has the same id wherever it stands in a line.
+    const int line = out->cursor;
+    out->cursor = start;
     RowMarks unused = {NIL, NIL, NIL};
-    append_image(session, &json, image, MemberTexts::ignore, &unused);
+    append_image(session, out, image, MemberTexts::ignore, &unused);
+    out->cursor = line;
     char hex[kSha256HexLength + 1];
-    sha256_hex(json.data, json.len, hex);
+    sha256_hex(out->data + start, out->len - start, hex);
+    truncate_text(out, start);
     append_raw(out, "/ROW:");
     append_raw(out, hex);
 }

@@ -52,6 +52,7 @@ Session* session_create(MemoryContext parent, Options* options, const char* defa
     session->context = context;
     session->transaction_context =
         AllocSetContextCreate(context, "cdc_envelope transaction", ALLOCSET_DEFAULT_SIZES);
+    session->value_context = AllocSetContextCreate(context, "cdc_envelope value", ALLOCSET_DEFAULT_SIZES);
     session->row_context = AllocSetContextCreate(context, "cdc_envelope row", ALLOCSET_DEFAULT_SIZES);
     session->policy_context =
         AllocSetContextCreate(context, "cdc_envelope slot policy", ALLOCSET_SMALL_SIZES);

@@ -35,7 +35,8 @@ struct Transaction {
 struct Session {
     MemoryContext context;  // of the session itself
     MemoryContext transaction_context;
-    MemoryContext row_context;  // reset before each change
+    MemoryContext row_context;    // reset before each change
+    MemoryContext value_context;  // reset after each value that is compressed or out of line
     Options* options;
     MemoryContext policy_context;      // of options->policy
     uint64 policy_generation;          // under which it was read (slot_policy.h)

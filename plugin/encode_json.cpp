@@ -4,6 +4,8 @@
 // order and repetition of keys, escapes within strings (also \u0000 and lone surrogates, which json accepts).
 #include "encode_routine.h"
 #include "jsonb_text.h"
+#include "plain_run.h"
+#include "text_encoding.h"
 
 namespace cdc {
 
@@ -61,10 +63,49 @@ bool append_compact_json(StringInfo out, const char* s, const char* end, int lim
     return true;
 }
 
+// Puts the string that starts at the quote s as it is, up to and with its closing quote.
+char* put_json_string(char* to, const char** s, const char* end) {
+    const char* from = *s;
+    *to++ = *from++;
+    while (from < end) {
+        const size_t run = copy_plain<HighBytes::copy>(to, from, static_cast<size_t>(end - from));
+        from += run;
+        to += run;
+        if (from == end) break;
+        const char stop = *from++;
+        *to++ = stop;
+        if (stop == '"') break;
+        if (stop == '\\' && from < end) *to++ = *from++;
+    }
+    *s = from;
+    return to;
+}
+
+// The same in one pass, for a document whose bytes are all to be copied. It gets no longer, so one look at
+// the room will do.
+void append_copyable_json(StringInfo out, const char* s, const char* end) {
+    char* to = make_room(out, static_cast<size_t>(end - s));
+    while (s < end) {
+        if (*s == '"') {
+            to = put_json_string(to, &s, end);
+        } else if (is_json_space(*s)) {
+            ++s;
+        } else {
+            *to++ = *s++;
+        }
+    }
+    end_text(out, to);
+}
+
 bool append_json(Datum value, StringInfo out, int limit) {
     const text* document = DatumGetTextPP(value);
     const char* s = VARDATA_ANY(document);
-    return append_compact_json(out, s, s + VARSIZE_ANY_EXHDR(document), limit);
+    const Size length = VARSIZE_ANY_EXHDR(document);
+    if (!database_is_utf8() || !has_room(out, length, limit) || valid_utf8_prefix(s, length) != length) {
+        return append_compact_json(out, s, s + length, limit);
+    }
+    append_copyable_json(out, s, s + length);
+    return true;
 }
 
 bool append_jsonb(Datum value, StringInfo out, int limit) {

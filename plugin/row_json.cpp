@@ -6,17 +6,22 @@
 namespace cdc {
 namespace {
 
-// A value of this image, from the old image where the WAL has only a pointer to unchanged TOAST. False: not
-// at hand.
-bool fetch(const RowImage& image, const Column& column, Datum* value, bool* null) {
-    *value = image.values[column.index];
-    *null = image.nulls[column.index];
-    if (*null || !is_unchanged_toast(column.type_length, *value)) return true;
+// The value that stands for unchanged TOAST: the old image's, where that has it. False: not at hand.
+pg_noinline bool fetch_from_old(const RowImage& image, const Column& column, Datum* value) {
     const RowImage* const old = image.old;
     if (old == nullptr || (old->identity_only && !column.in_identity) || old->nulls[column.index])
         return false;
     *value = old->values[column.index];
     return !is_unchanged_toast(column.type_length, *value);
+}
+
+// A value of this image, from the old image where the WAL has only a pointer to unchanged TOAST. False: not
+// at hand. Inlined, as it is asked for each value, and for most there is next to nothing to do.
+inline bool fetch(const RowImage& image, const Column& column, Datum* value, bool* null) {
+    *value = image.values[column.index];
+    *null = image.nulls[column.index];
+    if (*null || !is_unchanged_toast(column.type_length, *value)) return true;
+    return fetch_from_old(image, column, value);
 }
 
 bool is_in(const RowImage& image, const Column& column) {

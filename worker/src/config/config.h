@@ -63,7 +63,7 @@ struct Source {
     std::string origin = "any";              // any|none
     std::string evidence = "hash";           // hash|literal
     std::size_t max_value_bytes = 256u << 20;
-    std::size_t batch_bytes = 256u << 10;
+    std::size_t batch_bytes = 64u << 10;
     std::chrono::milliseconds feedback_interval{1000};
 };
 

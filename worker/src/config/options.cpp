@@ -147,11 +147,12 @@ const std::vector<Option>& table() {
              "value must not stop the slot."},
         {.path = "pipelines[].source.batch_bytes",
          .type = Type::bytes,
-         .default_text = "256KiB",
+         .default_text = "64KiB",
          .maximum = 64 * MiB,
          .description =
              "About how many bytes of events the server puts into one protocol message. 0: one event per "
-             "message, at twice the cost."},
+             "message, at more than twice the cost; larger ones than the default leave the processor's "
+             "cache."},
         {.path = "pipelines[].source.feedback_interval",
          .type = Type::duration,
          .default_text = "1s",

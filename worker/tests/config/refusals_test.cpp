@@ -72,8 +72,8 @@ TEST(Refusal, RefusesBadValues) {
                 HasSubstr("\"inital\" is not one of: initial, never (hint: did you mean \"initial\")"));
     EXPECT_THAT(refused(with_sink("kafka: {embedded: maybe}")),
                 HasSubstr("\"maybe\" is neither true nor false"));
-    EXPECT_THAT(refused(with("memory_limit: 400KiB")),
-                HasSubstr("memory_limit (400KiB) is less than twice batch_bytes (256KiB)"));
+    EXPECT_THAT(refused(with("memory_limit: 100KiB")),
+                HasSubstr("memory_limit (100KiB) is less than twice batch_bytes (64KiB)"));
     EXPECT_THAT(refused(with_source("slot: Booking")), HasSubstr("slot: \"Booking\" is not a slot name"));
     EXPECT_THAT(refused(with_source("slot: " + std::string(64, 'a'))), HasSubstr("is not a slot name"));
     EXPECT_TRUE(load(with_source("slot: " + std::string(63, 'a'))).config);

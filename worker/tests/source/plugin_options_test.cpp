@@ -36,8 +36,8 @@ TEST(PluginOptions, defaults_are_left_out) {
     config::Source source;
     source.projection = "p";
     EXPECT_THAT(stream_options(source),
-                ElementsAre(Pair("transactions", "on"), Pair("batch_bytes", "262144"),
-                            Pair("projection", "p"), Pair("source_commit", "unknown")));
+                ElementsAre(Pair("transactions", "on"), Pair("batch_bytes", "65536"), Pair("projection", "p"),
+                            Pair("source_commit", "unknown")));
     EXPECT_THAT(encode_options(source), ElementsAre("projection=p", "source_commit=unknown"));
 }
 

@@ -23,9 +23,10 @@ CREATE TABLE cdc_envelope.schema_history (
     previous    text,             -- the definition before; null: the table was created
     tag         text NOT NULL,    -- of the command: ALTER TABLE
     statement   text,             -- the string it came in, with what else stood there; cut after 8192 bytes
-    relation    oid NOT NULL,     -- tells a renamed table from a new one
+    relation    oid NOT NULL,     -- tells a renamed table from a new one; 0: restored, and not found here as it says
     recorded_at timestamptz NOT NULL,
     publications text[],          -- of a dropped table: the publications that listed it
+    restored    boolean NOT NULL DEFAULT false, -- came with a dump
     PRIMARY KEY (schema_name, table_name, version)
 ) WITH (user_catalog_table = true);
 
@@ -154,6 +155,40 @@ BEGIN
     END IF;
 END $$;
 
+-- pg_dump takes the history along. Its script makes the tables first, and the event triggers record that; then its own
+-- rows come by COPY, and take the place of what was recorded under their names. They are bound to a table, by its OID,
+-- as soon as it has the definition that they end with; until then a restore records nothing of it (schema_recorder.cpp).
+SELECT pg_catalog.pg_extension_config_dump('cdc_envelope.schema_history', '');
+
+CREATE FUNCTION cdc_envelope.on_restored_row() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    DELETE FROM cdc_envelope.schema_history
+     WHERE schema_name = NEW.schema_name AND table_name = NEW.table_name AND NOT restored;
+    NEW.relation := 0;
+    NEW.restored := true;
+    RETURN NEW;
+END $$;
+
+CREATE FUNCTION cdc_envelope.on_restored() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM cdc_envelope.record_definitions(ARRAY(
+        SELECT DISTINCT c.oid FROM restored_rows r, pg_class c
+         WHERE c.relname = r.table_name AND c.relnamespace = to_regnamespace(quote_ident(r.schema_name)) ORDER BY c.oid),
+        'RESTORE', NULL, false);
+    RETURN NULL;
+END $$;
+
+REVOKE ALL ON FUNCTION cdc_envelope.on_restored_row(), cdc_envelope.on_restored() FROM PUBLIC;
+
+CREATE TRIGGER restored_row BEFORE INSERT ON cdc_envelope.schema_history
+    FOR EACH ROW EXECUTE FUNCTION cdc_envelope.on_restored_row();
+CREATE TRIGGER restored AFTER INSERT ON cdc_envelope.schema_history REFERENCING NEW TABLE AS restored_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION cdc_envelope.on_restored();
+ALTER TABLE cdc_envelope.schema_history ENABLE ALWAYS TRIGGER restored_row;
+ALTER TABLE cdc_envelope.schema_history ENABLE ALWAYS TRIGGER restored;
+
 -- Decoding needs a user catalog table's present file even to read what lies before its end: with the history gone, a
 -- slot that has any of its rows before it would stop for good, with "could not find pg_class entry" (relcache.c,
 -- RelationInitPhysicalAddr), whatever its plugin.
@@ -161,10 +196,15 @@ CREATE FUNCTION cdc_envelope.on_drop_extension() RETURNS event_trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     slots text;
+    subject text := '\mcdc_envelope\M';
 BEGIN
     SELECT string_agg(slot_name, ', ' ORDER BY slot_name) INTO slots
       FROM pg_replication_slots WHERE database = current_database();
-    IF slots IS NOT NULL AND current_query() ~* '\mcdc_envelope\M' THEN
+    IF tg_tag = 'DROP OWNED' THEN -- of whom, is known only from the text
+        SELECT format('\m(current_user|session_user|current_role)\M|%s', regexp_replace(r.rolname, '\W', '\\\&', 'g')) INTO subject
+          FROM pg_extension e JOIN pg_roles r ON r.oid = e.extowner WHERE e.extname = 'cdc_envelope';
+    END IF;
+    IF slots IS NOT NULL AND current_query() ~* subject THEN
         RAISE EXCEPTION 'cannot drop extension cdc_envelope while this database has replication slots'
             USING ERRCODE = 'object_in_use', DETAIL = format('Slots: %s.', slots),
                   HINT = 'A slot that has not read all of the schema history could never go on. Drop the slots first.';
@@ -180,7 +220,7 @@ SELECT cdc_envelope.record_definitions(pg_catalog.array_agg(c.oid ORDER BY c.oid
 
 CREATE EVENT TRIGGER cdc_envelope_ddl_command_end ON ddl_command_end EXECUTE FUNCTION cdc_envelope.on_ddl_command_end();
 CREATE EVENT TRIGGER cdc_envelope_sql_drop ON sql_drop EXECUTE FUNCTION cdc_envelope.on_sql_drop();
-CREATE EVENT TRIGGER cdc_envelope_drop_extension ON ddl_command_start WHEN TAG IN ('DROP EXTENSION', 'DROP SCHEMA')
+CREATE EVENT TRIGGER cdc_envelope_drop_extension ON ddl_command_start WHEN TAG IN ('DROP EXTENSION', 'DROP SCHEMA', 'DROP OWNED')
     EXECUTE FUNCTION cdc_envelope.on_drop_extension();
 
 -- What a slot may emit: the slot's own row holds, else that of '*', else nothing is kept back. The options that the

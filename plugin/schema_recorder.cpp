@@ -99,6 +99,35 @@ HeapTuple latest_of_table(const Command& command, Oid relid) {
     return latest;
 }
 
+bool is_unbound(const Command& command, HeapTuple row) {
+    return row != nullptr && relid_of(command, row) == InvalidOid;
+}
+
+// The same, or a later row that came with a dump under the table's name: of the table that it was there, of which
+// only the name tells.
+HeapTuple latest_of(const Command& command, const Subject& subject) {
+    HeapTuple row = latest_of_table(command, subject.relid);
+    HeapTuple named = history_latest(command.history, subject.schema, subject.table);
+    const bool restored =
+        is_unbound(command, named) && text_of(command, named, history_definition) != nullptr;
+    return restored && version_of(command, named) > version_of(command, row) ? named : row;
+}
+
+// A script of pg_dump is being run: all of them set this, and hardly anything else does.
+bool is_restoring() {
+    return !check_function_bodies;
+}
+
+void bind(const Command& command, HeapTuple row, Oid relid) {
+    int column = history_relid;
+    Datum value = ObjectIdGetDatum(relid);
+    bool null = false;
+    HeapTuple bound =
+        heap_modify_tuple_by_cols(row, RelationGetDescr(command.history), 1, &column, &value, &null);
+    CatalogTupleUpdate(command.history, &row->t_self, bound);
+    CommandCounterIncrement();
+}
+
 // definition and previous: null for none. publications: a text[] datum, or 0.
 void insert_row(const Command& command, const Subject& subject, int32 version,
                 const TableDefinition* definition, const char* previous, Datum publications) {
@@ -117,6 +146,7 @@ void insert_row(const Command& command, const Subject& subject, int32 version,
     set_text(history_tag, command.tag);
     set_text(history_statement, command.statement);
     values[history_relid - 1] = ObjectIdGetDatum(subject.relid);
+    values[history_restored - 1] = BoolGetDatum(false);
     values[history_recorded_at - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
     values[history_publications - 1] = publications;
     nulls[history_publications - 1] = publications == 0;
@@ -128,7 +158,8 @@ void insert_row(const Command& command, const Subject& subject, int32 version,
 int32 record_end(const Command& command, const Subject& subject, Datum publications) {
     HeapTuple latest = history_latest(command.history, subject.schema, subject.table);
     const char* const previous = text_of(command, latest, history_definition);
-    if (previous == nullptr || relid_of(command, latest) != subject.relid) return version_of(command, latest);
+    if (previous == nullptr || (!is_unbound(command, latest) && relid_of(command, latest) != subject.relid))
+        return version_of(command, latest);
     const int32 version = version_of(command, latest) + 1;
     insert_row(command, subject, version, nullptr, previous, publications);
     return version;
@@ -146,7 +177,8 @@ bool is_recorded(const Command& command, const Subject& subject, HeapTuple lates
 bool record(const Command& command, Relation relation) {
     const Subject subject = {get_namespace_name(RelationGetNamespace(relation)),
                              RelationGetRelationName(relation), RelationGetRelid(relation)};
-    if (is_recorded(command, subject, latest_of_table(command, subject.relid), table_definition(relation)))
+    HeapTuple latest = latest_of(command, subject);
+    if (is_recorded(command, subject, latest, table_definition(relation)) && !is_unbound(command, latest))
         return false;
 
     // Two commands may change one table's definition side by side, by way of two of its types. Only commands
@@ -154,8 +186,13 @@ bool record(const Command& command, Relation relation) {
     if (!command.is_history_locked)
         LockDatabaseObject(RelationGetRelid(command.history), subject.relid, 0, ExclusiveLock);
     const TableDefinition now = table_definition(relation);
-    HeapTuple latest = latest_of_table(command, subject.relid);
-    if (is_recorded(command, subject, latest, now)) return false;
+    latest = latest_of(command, subject);
+    if (is_recorded(command, subject, latest, now)) {
+        if (is_unbound(command, latest)) bind(command, latest, subject.relid);
+        return false;
+    }
+    // A table that is being restored has its definition when its last constraint is there, and not before.
+    if (is_unbound(command, latest) && is_restoring()) return false;
 
     const char* const previous = text_of(command, latest, history_definition);
     if (previous != nullptr && !is_named(command, latest, subject)) {

@@ -22,7 +22,8 @@ enum HistoryColumn : AttrNumber {
     history_relid,
     history_recorded_at,
     history_publications,
-    history_columns = history_publications
+    history_restored,
+    history_columns = history_restored
 };
 
 // A row of the history taken apart, or what stands for one: what an s event says.

@@ -24,6 +24,7 @@ ALTER TABLE t ADD n int;
 INSERT INTO t VALUES (3);
 DROP EXTENSION cdc_envelope;
 DROP SCHEMA cdc_envelope CASCADE;
+DROP OWNED BY CURRENT_USER;
 SELECT pg_temp.events('extension');
 SELECT pg_drop_replication_slot('extension');
 DROP EXTENSION cdc_envelope;

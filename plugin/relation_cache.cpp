@@ -330,7 +330,8 @@ RelationEntry* relation_entry_alone(Session* session, Relation relation) {
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("table \"%s\" is not captured under these options",
                                RelationGetRelationName(relation)),
-                        errhint("See the options include_tables, exclude_tables and publication_names.")));
+                        errhint("See the options include_tables, exclude_tables and publication_names, and "
+                                "the policy of the slot.")));
     }
     return entry;
 }

@@ -3,6 +3,7 @@
 #include <charconv>
 #include <map>
 
+#include "source/plugin_options.h"
 #include "source/table_filter.h"
 
 namespace cdc::source {
@@ -44,9 +45,32 @@ const char* const tables_sql =
     "coalesce(has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'), true), "
     "coalesce(row_security_active(c.oid), false), "
     "c.relreplident, EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisvalid AND CASE "
-    "c.relreplident WHEN 'i' THEN i.indisreplident ELSE i.indisprimary AND i.indimmediate END) FROM pg_class "
-    "c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND n.nspname <> "
+    "c.relreplident WHEN 'i' THEN i.indisreplident ELSE i.indisprimary AND i.indimmediate END)";
+const char* const from_sql =
+    " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND n.nspname <> "
     "'information_schema' AND n.nspname !~ '^pg_'";
+
+// Whether the extension is there and the role may ask it.
+Result<bool> can_ask_extension(pq::Connection& sql) {
+    auto rows = sql.query(
+        "SELECT count(*) = 2 FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname = "
+        "'cdc_envelope' AND p.proname IN ('captures', 'row_filter') AND has_schema_privilege(n.oid, "
+        "'USAGE')");
+    if (!rows.ok()) return rows.status().in("looking for the extension");
+    return rows->text(0, 0) == "t";
+}
+
+// The query for the tables. The extension captures no unlogged ones, which are listed all the same.
+Result<std::string> listing_sql(pq::Connection& sql, const config::Source& source) {
+    auto with_extension = can_ask_extension(sql);
+    CDC_RETURN_IF_ERROR(with_extension.status());
+    if (!*with_extension) return std::string(tables_sql) + ", NULL" + from_sql;
+    auto options = literal_list(sql, capture_options(source));
+    CDC_RETURN_IF_ERROR(options.status());
+    const std::string arguments = "(c.oid, ARRAY[" + *options + "]::text[])";
+    return tables_sql + (", cdc_envelope.row_filter" + arguments) + from_sql +
+           " AND (c.relpersistence = 'u' OR cdc_envelope.captures" + arguments + ")";
+}
 
 // A partition is published with any of its ancestors; publish_via_partition_root lists the root only.
 std::string published_sql(const std::string& publications) {
@@ -88,20 +112,22 @@ CapturedTable read_table(const pq::Rows& rows, int row) {
     table.row_security = rows.text(row, 6) == "t";
     table.replica_identity = rows.text(row, 7).front();
     table.has_key = rows.text(row, 8) == "t";
+    table.row_filter = rows.text(row, 9);
     return table;
 }
 
 }  // namespace
 
 Result<std::vector<CapturedTable>> captured_tables(pq::Connection& sql, const config::Source& source) {
-    std::string query = tables_sql;
+    CDC_RETURN_IF_ERROR(check_publications(sql, source.publication_names));
+    auto query = listing_sql(sql, source);
+    CDC_RETURN_IF_ERROR(query.status());
     if (!source.publication_names.empty()) {
-        CDC_RETURN_IF_ERROR(check_publications(sql, source.publication_names));
         auto publications = literal_list(sql, source.publication_names);
         CDC_RETURN_IF_ERROR(publications.status());
-        query += published_sql(*publications);
+        *query += published_sql(*publications);
     }
-    auto rows = sql.query(query + " ORDER BY 2, 3");
+    auto rows = sql.query(*query + " ORDER BY 2, 3");
     if (!rows.ok()) return rows.status().in("listing the tables");
     const auto ancestors = ancestors_of_partitions(sql);
     CDC_RETURN_IF_ERROR(ancestors.status());

@@ -1,7 +1,9 @@
 // Which tables a pipeline captures, asked of the source's catalogue: ordinary tables and leaf partitions
-// that the patterns and the publications let through, in order of schema and name. Temporary tables are never
-// captured; unlogged ones are not in the WAL, so they are listed apart. Owner: the caller. Thread: one at a
-// time (the connection's). Failure: as pq::Connection::query; fatal where a publication does not exist.
+// that the patterns, the publications and the slot's policy let through, in order of schema and name. The
+// extension itself says so (cdc_envelope.captures); without it, in the preflight, there is no policy either.
+// Temporary tables are never captured; unlogged ones are not in the WAL, so they are listed apart. Owner: the
+// caller. Thread: one at a time (the connection's). Failure: as pq::Connection::query; fatal where a
+// publication does not exist.
 #pragma once
 
 #include <cstdint>
@@ -24,6 +26,7 @@ struct CapturedTable {
     bool row_security = false;    // a policy would hide rows from us
     char replica_identity = 'd';  // pg_class.relreplident: d, n, f, i
     bool has_key = true;          // a usable key under that replica identity
+    std::string row_filter;       // the publications' condition on its rows, as SQL; empty: all
 };
 
 Result<std::vector<CapturedTable>> captured_tables(pq::Connection& sql, const config::Source& source);

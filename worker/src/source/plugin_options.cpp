@@ -42,14 +42,19 @@ class OptionList {
     PluginOptions options_;
 };
 
-// The options that decide which rows there are and what bytes they have; stream and snapshot share them.
+// The options that decide which rows there are; stream and snapshot share them.
+void add_choice(OptionList& options, const config::Source& source) {
+    options.add_unless("publication_names", joined(quoted_names(source.publication_names)), "");
+    options.add_unless("include_tables", joined(source.include_tables), "");
+    options.add_unless("exclude_tables", joined(source.exclude_tables), "");
+}
+
+// Those, and the ones that decide what bytes a row has.
 void add_row_options(OptionList& options, const config::Source& source) {
     options.add("projection", source.projection);
     options.add("source_commit", source.source_commit);
     options.add_unless("cluster", source.cluster, "");
-    options.add_unless("publication_names", joined(quoted_names(source.publication_names)), "");
-    options.add_unless("include_tables", joined(source.include_tables), "");
-    options.add_unless("exclude_tables", joined(source.exclude_tables), "");
+    add_choice(options, source);
     options.add_unless("mask", joined(source.masks), "");
     options.add_unless("partition", source.partition, "leaf");
     options.add_unless("int8", source.int8, "number");
@@ -57,6 +62,13 @@ void add_row_options(OptionList& options, const config::Source& source) {
     options.add_unless("evidence", source.evidence, "hash");
     options.add_unless("max_value_bytes", std::to_string(source.max_value_bytes),
                        std::to_string(std::size_t{256} << 20));
+}
+
+std::vector<std::string> texts(OptionList& options) {
+    std::vector<std::string> texts;
+    for (const auto& [name, value] : options.take())
+        texts.push_back(name + "=" + value);
+    return texts;
 }
 
 }  // namespace
@@ -73,11 +85,16 @@ PluginOptions stream_options(const config::Source& source) {
 
 std::vector<std::string> encode_options(const config::Source& source) {
     OptionList options;
+    options.add_unless("slot", source.slot, "");
     add_row_options(options, source);
-    std::vector<std::string> texts;
-    for (const auto& [name, value] : options.take())
-        texts.push_back(name + "=" + value);
-    return texts;
+    return texts(options);
+}
+
+std::vector<std::string> capture_options(const config::Source& source) {
+    OptionList options;
+    options.add_unless("slot", source.slot, "");
+    add_choice(options, source);
+    return texts(options);
 }
 
 }  // namespace cdc::source

@@ -15,7 +15,11 @@ namespace cdc::source {
 // source_commit and batch_bytes always, the rest where it differs from the plugin's default.
 PluginOptions stream_options(const config::Source& source);
 
-// For encode(): "name=value" of those that shape a row.
+// For encode(), captures() and row_filter(): "name=value" of those that shape a row, and the slot, whose
+// policy holds in a snapshot too.
 std::vector<std::string> encode_options(const config::Source& source);
+
+// For captures() and row_filter(): those that choose tables and rows.
+std::vector<std::string> capture_options(const config::Source& source);
 
 }  // namespace cdc::source

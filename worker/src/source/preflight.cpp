@@ -125,24 +125,20 @@ void check_slot(pq::Connection& sql, const ServerFacts& facts, const config::Sou
     add(findings, judge_capacity(facts, *slot, mode));
 }
 
-void check_row_filters(pq::Connection& sql, const config::Source& source, std::vector<Finding>& findings) {
-    for (const std::string& publication : source.publication_names) {
-        auto rows = sql.query(
-            "SELECT r.prrelid::regclass::text FROM pg_publication p JOIN pg_publication_rel r ON r.prpubid = "
-            "p.oid WHERE p.pubname = $1 AND to_jsonb(r)->>'prqual' IS NOT NULL ORDER BY 1",
-            {publication.c_str()});
-        if (!rows.ok()) {
-            add_error(findings, rows.status().in("reading pg_publication_rel"));
-            return;
-        }
-        for (int row = 0; row < rows->count(); ++row) {
-            const std::string table(rows->text(row, 0));
-            findings.push_back({Severity::error,
-                                "publication \"" + publication + "\" has a row filter on " + table +
-                                    ", which the plugin does not apply",
-                                "ALTER PUBLICATION \"" + publication + "\" SET TABLE " + table +
-                                    ";  -- without WHERE; list its other tables too"});
-        }
+// What the slot may emit at most, as the owner of the extension has it.
+void check_policy(pq::Connection& sql, const config::Source& source, std::vector<Finding>& findings) {
+    auto rows = sql.query("SELECT cdc_envelope.policy_of($1)", {source.slot.c_str()});
+    if (!rows.ok()) {
+        add_error(findings, rows.status().in("asking for the slot's policy"));
+    } else if (rows->is_null(0, 0)) {
+        findings.push_back({Severity::ok,
+                            "no slot policy holds for slot \"" + source.slot + "\": it may emit every table",
+                            {}});
+    } else {
+        findings.push_back({Severity::ok,
+                            "the slot policy for \"" + std::string(rows->text(0, 0)) +
+                                "\" holds for slot \"" + source.slot + "\" (cdc_envelope.slot_policy)",
+                            {}});
     }
 }
 
@@ -167,7 +163,7 @@ std::vector<Finding> check_source(const config::Source& source, config::Snapshot
     if (hidden && facts->may_replicate && facts->used_slots < facts->max_slots)
         probe_plugin(source, findings);
     check_slot(*sql, *facts, source, mode, findings);
-    check_row_filters(*sql, source, findings);
+    if (facts->extension_usable) check_policy(*sql, source, findings);
     auto tables = captured_tables(*sql, source);
     if (tables.ok()) {
         add(findings, judge_tables(*tables, facts->role, mode));

@@ -159,8 +159,10 @@ Status SnapshotReader::begin_table() {
         return {};
     }
     // "row".* is the whole row even where a column is called "row".
+    const std::string& filter = tables_[at_].row_filter;
     const std::string copy = std::string("COPY (SELECT ") + encode_name + "(\"row\".*, " + encode_arguments_ +
-                             ") FROM ONLY " + *name + " AS \"row\") TO STDOUT (FORMAT binary)";
+                             ") FROM ONLY " + *name + " AS \"row\"" +
+                             (filter.empty() ? "" : " WHERE " + filter) + ") TO STDOUT (FORMAT binary)";
     const std::unique_ptr<PGresult, pq::ResultDeleter> result(PQexec(connection_.native(), copy.c_str()));
     if (PQresultStatus(result.get()) != PGRES_COPY_OUT) {
         return table_error(connection_.error("", result.get()), sqlstate_of(result.get()));

@@ -10,6 +10,7 @@ namespace {
 
 using ::testing::Contains;
 using ::testing::ElementsAre;
+using ::testing::Not;
 using ::testing::Pair;
 
 config::Source source_with_everything() {
@@ -39,6 +40,15 @@ TEST(PluginOptions, defaults_are_left_out) {
                 ElementsAre(Pair("transactions", "on"), Pair("batch_bytes", "65536"), Pair("projection", "p"),
                             Pair("source_commit", "unknown")));
     EXPECT_THAT(encode_options(source), ElementsAre("projection=p", "source_commit=unknown"));
+}
+
+TEST(PluginOptions, the_slots_policy_holds_in_a_snapshot_too) {
+    config::Source source;
+    source.slot = "s";
+    source.include_tables = {"a.b"};
+    EXPECT_THAT(encode_options(source), Contains("slot=s"));
+    EXPECT_THAT(capture_options(source), ElementsAre("slot=s", "include_tables=a.b"));
+    EXPECT_THAT(stream_options(source), Not(Contains(Pair("slot", "s"))));
 }
 
 TEST(PluginOptions, everything_that_is_set_is_passed_on) {

@@ -70,11 +70,17 @@ TEST_F(PreflightOnServer, what_stands_in_the_way_is_found) {
     EXPECT_EQ(found(check(dsn_), "publication \"nosuch\"").severity, Severity::error);
 }
 
-TEST_F(PreflightOnServer, a_row_filter_is_not_passed_over) {
-    if (sql_->server_version() < 150000) GTEST_SKIP() << "row filters came with PostgreSQL 15";
-    run("CREATE TABLE public.a (id int PRIMARY KEY); CREATE PUBLICATION p FOR TABLE public.a WHERE (id > 1)");
-    source_.publication_names = {"p"};
-    EXPECT_EQ(found(check(dsn_), "row filter on public.a").severity, Severity::error);
+TEST_F(PreflightOnServer, the_policy_that_holds_is_named_and_what_it_hides_is_not_looked_at) {
+    run("CREATE TABLE public.a (id int PRIMARY KEY); CREATE TABLE public.keyless (id int)");
+    EXPECT_THAT(found(check(dsn_), "slot policy").what, HasSubstr("it may emit every table"));
+    EXPECT_NE(found(check(dsn_), "has no primary key").what, "");
+    run("INSERT INTO cdc_envelope.slot_policy (slot_name, include_tables) VALUES ('*', '{public.a}')");
+    EXPECT_THAT(found(check(dsn_), "slot policy").what, HasSubstr("for \"*\" holds"));
+    EXPECT_THAT(found(check(dsn_), "captured tables").what, HasSubstr(": 1"));
+    EXPECT_EQ(found(check(dsn_), "has no primary key").what, "");
+    run("UPDATE cdc_envelope.slot_policy SET slot_name = '" + slot_name() +
+        "', publication_names = '{none}'");
+    EXPECT_EQ(found(check(dsn_), "publication \"none\" does not exist").severity, Severity::error);
 }
 
 TEST_F(PreflightOnServer, definitions_are_those_of_their_version) {

@@ -15,6 +15,7 @@ namespace {
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::Not;
 
 class SnapshotOnServer : public SourceTest {
@@ -147,6 +148,34 @@ TEST_F(SnapshotOnServer, publications_choose_tables_and_partitions_by_their_root
     const Status missing = open(dsn_).status();
     EXPECT_EQ(missing.code(), StatusCode::fatal);
     EXPECT_THAT(missing.message(), HasSubstr("publication \"no'such\" does not exist"));
+}
+
+TEST_F(SnapshotOnServer, publications_choose_rows_and_columns) {
+    if (sql_->server_version() < 150000) GTEST_SKIP() << "row filters came with PostgreSQL 15";
+    run("CREATE TABLE public.a (id int PRIMARY KEY, \"row\" text, secret text);"
+        "INSERT INTO public.a VALUES (1, 'one', 'x'), (2, 'two', 'x'), (3, 'three', 'x'), (4, 'four', 'x');"
+        "CREATE PUBLICATION high FOR TABLE public.a (id, \"row\") WHERE (id > 3);"
+        "CREATE PUBLICATION low FOR TABLE public.a (id, \"row\") WHERE (id < 2) WITH (publish = 'insert')");
+    source_.publication_names = {"high", "low"};
+    SnapshotReader reader = open();
+    EXPECT_THAT(read_all(reader, 100000)["public.a"],
+                ElementsAre(HasSubstr(R"("after":{"id":1,"row":"one"})"),
+                            HasSubstr(R"("after":{"id":4,"row":"four"})")));
+}
+
+TEST_F(SnapshotOnServer, the_slots_policy_holds_whatever_the_options_are) {
+    run("CREATE TABLE public.a (id int PRIMARY KEY, secret text); CREATE TABLE public.b (id int PRIMARY KEY);"
+        "INSERT INTO public.a VALUES (1, 'hidden'); INSERT INTO public.b VALUES (2);"
+        "INSERT INTO cdc_envelope.slot_policy (slot_name, include_tables, masks) VALUES ('policed', "
+        "'{public.a}', '{public.a.secret:redact}'), ('*', '{}', '{}')");
+    source_.slot = "policed";
+    source_.include_tables = {"public.*"};
+    SnapshotReader reader = open();
+    EXPECT_THAT(names(reader), ElementsAre("public.a"));
+    EXPECT_THAT(read_all(reader, 100000)["public.a"],
+                ElementsAre(HasSubstr(R"("after":{"id":1,"secret":null})")));
+    source_.slot = "another";
+    EXPECT_THAT(names(open()), IsEmpty());
 }
 
 TEST_F(SnapshotOnServer, ddl_waits_for_one_table_not_for_the_snapshot) {

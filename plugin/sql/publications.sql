@@ -23,6 +23,9 @@ CREATE PUBLICATION regress_insert FOR TABLE a, b WITH (publish = 'insert');
 CREATE PUBLICATION regress_empty;
 CREATE PUBLICATION regress_leaf FOR TABLE root;
 CREATE PUBLICATION regress_root FOR TABLE root (id, shown) WITH (publish_via_partition_root);
+CREATE PUBLICATION regress_other FOR TABLE a (id, hidden);
+CREATE PUBLICATION regress_leaf_columns FOR TABLE leaf (id, hidden) WITH (publish = 'insert');
+CREATE PUBLICATION regress_root_updates FOR TABLE root (id, shown) WITH (publish_via_partition_root, publish = 'update');
 CREATE PUBLICATION regress_filter FOR TABLE a WHERE (id > 1);
 CREATE PUBLICATION "regress, odd" FOR TABLE b;
 RESET client_min_messages;
@@ -49,6 +52,15 @@ SELECT pg_temp.seen('publication_names', 'regress_empty') IS NULL;
 SELECT pg_temp.seen('publication_names', 'regress_insert,regress_schema');
 SELECT pg_temp.seen('publication_names', 'regress_columns,regress_insert');
 SELECT pg_temp.seen('publication_names', '"regress, odd"');
+-- column lists of several: what any has; with a publication that has none, all
+SELECT pg_temp.seen('publication_names', 'regress_columns,regress_other');
+SELECT pg_temp.seen('publication_names', 'regress_other,regress_columns,regress_all');
+SELECT pg_temp.seen('publication_names', 'regress_other,regress_leaf', 'include_tables', 'publications.a');
+-- of a partition's and its root's the root's, where that gives the name; the operations of both
+SELECT pg_temp.seen('publication_names', 'regress_leaf_columns');
+SELECT pg_temp.seen('publication_names', 'regress_leaf_columns,regress_root');
+SELECT pg_temp.seen('publication_names', 'regress_root_updates');
+SELECT pg_temp.seen('publication_names', 'regress_root_updates,regress_leaf_columns');
 -- a partition by its root; the root's columns by name, whatever the partition's own order
 SELECT pg_temp.peek('publications', 'publication_names', 'regress_leaf');
 SELECT pg_temp.peek('publications', 'publication_names', 'regress_root');
@@ -93,7 +105,7 @@ INSERT INTO b VALUES (7);
 SELECT pg_temp.seen('publication_names', 'regress_late');
 DROP PUBLICATION regress_late;
 SELECT pg_temp.seen('publication_names', 'regress_late');
-DROP PUBLICATION regress_table, regress_columns, regress_schema, regress_all, regress_insert, regress_empty, regress_leaf, regress_root, regress_filter, "regress, odd";
+DROP PUBLICATION regress_table, regress_columns, regress_schema, regress_all, regress_insert, regress_empty, regress_leaf, regress_root, regress_filter, regress_other, regress_leaf_columns, regress_root_updates, "regress, odd";
 SET client_min_messages = warning;
 DROP SCHEMA publications_b CASCADE;
 SELECT pg_drop_replication_slot('publications');

@@ -15,6 +15,8 @@ CREATE TABLE root (id int, n int, note text, PRIMARY KEY (id, n)) PARTITION BY R
 CREATE TABLE leaf (note text, gone int, n int NOT NULL, id int NOT NULL);
 ALTER TABLE leaf DROP gone;
 ALTER TABLE root ATTACH PARTITION leaf FOR VALUES FROM (0) TO (100);
+CREATE TABLE mid PARTITION OF root FOR VALUES FROM (100) TO (200) PARTITION BY RANGE (id);
+CREATE TABLE deep PARTITION OF mid FOR VALUES FROM (100) TO (150);
 SET client_min_messages = error;
 CREATE PUBLICATION regress_rows_insert FOR TABLE t WHERE (grp > 10) WITH (publish = 'insert');
 CREATE PUBLICATION regress_rows_update FOR TABLE t WHERE (grp > 20) WITH (publish = 'update');
@@ -29,6 +31,10 @@ CREATE PUBLICATION regress_rows_root FOR TABLE root WHERE (n > 5) WITH (publish_
 CREATE PUBLICATION regress_rows_both FOR TABLE root WHERE (n < 3), leaf WHERE (n > 8) WITH (publish_via_partition_root);
 CREATE PUBLICATION regress_rows_leaf FOR TABLE leaf WHERE (n < 8);
 CREATE PUBLICATION regress_rows_parts FOR TABLE root WITH (publish = 'insert');
+CREATE PUBLICATION regress_rows_mid FOR TABLE mid WHERE (n > 105), deep WHERE (n < 104) WITH (publish_via_partition_root, publish = 'insert, delete');
+CREATE PUBLICATION regress_rows_deep FOR TABLE deep WHERE (n < 103);
+CREATE PUBLICATION regress_rows_every FOR ALL TABLES WITH (publish_via_partition_root, publish = 'insert');
+CREATE PUBLICATION regress_rows_within FOR TABLES IN SCHEMA row_filters WITH (publish_via_partition_root, publish = 'update, delete');
 RESET client_min_messages;
 SELECT 'slot' FROM pg_create_logical_replication_slot('row_filters', 'cdc_envelope');
 SELECT 'slot' FROM pg_create_logical_replication_slot('row_filters_pgoutput', 'pgoutput');
@@ -55,6 +61,9 @@ INSERT INTO root SELECT i, i, 'new' FROM generate_series(1, 10) i;
 UPDATE root SET n = 11 - n;
 UPDATE root SET note = 'same key';
 DELETE FROM root WHERE id % 2 = 0;
+INSERT INTO root SELECT i, i, 'new' FROM generate_series(101, 110) i;
+UPDATE root SET n = 211 - n WHERE id > 100;
+DELETE FROM root WHERE id > 107;
 TRUNCATE t, root;
 COMMIT;
 -- pgoutput's messages (protocol-logicalrep-message-formats): what kind they are, and the values in them
@@ -108,7 +117,7 @@ SELECT pg_temp.sent('regress_rows_leaf');
 -- truncation is no row and may be one event a table here; and a value that an update left in TOAST is shown here where the old row has it.
 CREATE FUNCTION pg_temp.compared(lines text) RETURNS text LANGUAGE sql AS $$
     SELECT regexp_replace(regexp_replace(coalesce(lines, ''), '^t *$\n?', '', 'gn'), '^(u.*?) (\S)\2{9}', '\1', 'gn') || E'\n' $$;
-CREATE TEMP TABLE publications AS SELECT pubname::text AS name, pubname ~ 'root|both|leaf|parts|all$' AS parts FROM pg_publication WHERE pubname LIKE 'regress_rows%';
+CREATE TEMP TABLE publications AS SELECT pubname::text AS name, pubname ~ 'root|both|leaf|mid|every|within' AS parts FROM pg_publication WHERE pubname LIKE 'regress_rows%';
 CREATE TEMP TABLE compared AS
     SELECT name AS set FROM publications
      UNION ALL SELECT a.name || ',' || b.name FROM publications a JOIN publications b ON a.name < b.name

@@ -109,8 +109,8 @@ fetched_postgres() {
     pgbin=$copy/$(readlink "$place/bin" | cut -d/ -f2-)
     [ ! -s "$place/loader" ] || own_libraries "$copy" "$(cat "$place/loader")"
     [ "$("$pgbin/pg_config" --bindir)" = "$pgbin" ] || relocated_pg_config "$copy"
-    # The tests are written for a psql that knows \getenv.
-    [ "$1" -ge 15 ] || ln -sf "$("$system_postgres" --bindir)/psql" "$pgbin/psql"
+    # The tests need a psql that knows \getenv: the one of Debian's own major.
+    [ "$1" -ge 15 ] || ln -sf /usr/lib/postgresql/15/bin/psql "$pgbin/psql"
     system_postgres=$pgbin/pg_config
     mkdir -p "$place/source"/{plugin,control}
     flock "$place" "$BASH" -c '

@@ -114,7 +114,9 @@ INSERT INTO root VALUES (1, 'us', 1);
 SELECT pg_temp.news('ddl_kinds');
 ALTER TABLE root ADD m int;
 ALTER TABLE root DETACH PARTITION us;
+\set ECHO none
 SELECT 'ALTER TABLE root DETACH PARTITION eu' || CASE WHEN current_setting('server_version_num')::int >= 140000 THEN ' CONCURRENTLY' ELSE '' END \gexec
+\set ECHO all
 ALTER TABLE root RENAME n TO nn;
 CREATE TABLE parent (id int);
 CREATE TABLE child (id int NOT NULL, x int);

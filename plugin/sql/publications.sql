@@ -1,3 +1,4 @@
+-- needs PostgreSQL 15
 -- publication_names captures what PostgreSQL's own publications have.
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set ECHO none

@@ -1,3 +1,4 @@
+-- needs PostgreSQL 15
 -- Publications' row filters: which changes are sent, and as what. pgoutput itself says what is right.
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set ECHO none

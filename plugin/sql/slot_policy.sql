@@ -1,3 +1,4 @@
+-- needs PostgreSQL 15
 -- cdc_envelope.slot_policy: what a slot may emit, whatever its client asks for.
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set ECHO none

@@ -53,7 +53,6 @@ COPY a FROM stdin;
 INSERT INTO a VALUES (10, 99), (13, 4) ON CONFLICT (id) DO UPDATE SET n = excluded.n;
 INSERT INTO a VALUES (10, 100) ON CONFLICT DO NOTHING;
 UPDATE a SET n = n WHERE id = 13;
-MERGE INTO a USING (VALUES (13), (14)) v(id) ON a.id = v.id WHEN MATCHED THEN DELETE WHEN NOT MATCHED THEN INSERT VALUES (v.id, 0);
 WITH moved AS (DELETE FROM a WHERE id = 12 RETURNING *) INSERT INTO b SELECT * FROM moved;
 SELECT pg_temp.events('transactions');
 -- prepared: at its commit, not before

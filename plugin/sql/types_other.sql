@@ -10,8 +10,6 @@ CREATE TABLE others (
     nr   numrange,
     tr   tstzrange,
     xr   textrange,
-    mr   int4multirange,
-    tmr  tstzmultirange,
     bit  bit(3),
     vbit varbit,
     ip   inet,
@@ -23,7 +21,6 @@ CREATE TABLE others (
     c    circle,
     v    tsvector,
     q    tsquery,
-    x    xml,
     lsn  pg_lsn,
     rel  regclass,
     fn   regprocedure,
@@ -34,13 +31,13 @@ CREATE TABLE others (
 );
 SET timezone = 'UTC';
 INSERT INTO others VALUES
-    (1, '[1,5)', '[1.50,)', '[2026-02-07 05:55:21+00,infinity)', '[a,"b c"")")', '{[1,2),[5,)}',
-     '{[2026-02-07 05:55:21+00,2026-02-08 00:00:00+00)}', '101', '1', '192.168.0.1/24', '10.0.0.0/8',
+    (1, '[1,5)', '[1.50,)', '[2026-02-07 05:55:21+00,infinity)', '[a,"b c"")")',
+     '101', '1', '192.168.0.1/24', '10.0.0.0/8',
      '08:00:2b:01:02:03', '08:00:2b:01:02:03:04:05', '(0.1,-0)', '((0,0),(1,1),(1,0))', '<(0,0),1.5>',
-     'fat:2A cat:3B ''it''''s''', 'fat & (rat | !cat)', '<a b="1">t &amp; u</a>', '16/B374D848', 'public.others',
+     'fat:2A cat:3B ''it''''s''', 'fat & (rat | !cat)', '16/B374D848', 'public.others',
      'upper(text)', '$.a[*] ? (@ > 1)', '1 2 3', '10:20:10,14,15', '4294967295'),
-    (2, 'empty', '(,)', '(,)', '["",)', '{}', '{}', '000', '', '::1', '::/0', NULL, NULL, '(NaN,Infinity)', NULL, NULL,
-     '', NULL, '', '0/0', 0, 0, NULL, '', NULL, '0');
+    (2, 'empty', '(,)', '(,)', '["",)', '000', '', '::1', '::/0', NULL, NULL, '(NaN,Infinity)', NULL, NULL,
+     '', NULL, '0/0', 0, 0, NULL, '', NULL, '0');
 SELECT :event FROM others rec ORDER BY id;
 
 -- settings of the session have no say, search_path included
@@ -55,7 +52,7 @@ RESET timezone;
 RESET datestyle;
 RESET extra_float_digits;
 
--- every row comes back (xml has no equality, so the rows are compared as text)
+-- every row comes back (points have no equality, so the rows are compared as text)
 SELECT id FROM others rec WHERE json_populate_record(NULL::others, :after)::text IS DISTINCT FROM rec::text;
 SELECT id FROM others rec WHERE jsonb_populate_record(NULL::others, (:after)::jsonb)::text IS DISTINCT FROM rec::text;
 DROP TABLE others, plain;

@@ -1,6 +1,7 @@
 // The text of every type that contains no other: what its output function returns.
 //
-// An output function is C code of the type's owner, never SQL: no cast and no function of a user runs here.
+// An output function is C code, never SQL or PL (PostgreSQL refuses those as one), and only one that promises
+// to read nothing is called: no cast and no other function of a user runs here.
 #include <algorithm>
 
 #include "json_writer.h"
@@ -62,6 +63,17 @@ bool append_jsonb(const LiteralWriter&, Datum value, StringInfo out, int limit) 
     return append_jsonb_document(value, JsonbSpacing::as_output, out, limit);
 }
 
+// A function that is IMMUTABLE promises that it reads no table. One that does read an ordinary table would
+// raise under decoding's snapshot (heapam.c, heap_beginscan), each time anew, and so stop the slot for good.
+// PostgreSQL's own are known.
+bool is_trusted(Oid function) {
+    return function < FirstNormalObjectId || func_volatile(function) == PROVOLATILE_IMMUTABLE;
+}
+
+bool append_nothing(const LiteralWriter&, Datum, StringInfo, int) {
+    return false;
+}
+
 }  // namespace
 
 LiteralWriter* create_scalar_literal(Oid type, MemoryContext owner) {
@@ -72,6 +84,10 @@ LiteralWriter* create_scalar_literal(Oid type, MemoryContext owner) {
     }
     Oid function;
     getTypeOutputInfo(type, &function, &writer->is_varlena);
+    if (!is_trusted(function)) {
+        writer->append = append_nothing;
+        return writer;
+    }
     writer->append = append_scalar;
     writer->output = static_cast<FmgrInfo*>(MemoryContextAllocZero(owner, sizeof(FmgrInfo)));
     fmgr_info_cxt(function, writer->output, owner);

@@ -71,6 +71,7 @@ void register_callbacks() {
     CacheRegisterRelcacheCallback(mark_relation, 0);
     CacheRegisterSyscacheCallback(TYPEOID, mark_users_of_type, 0);
     CacheRegisterSyscacheCallback(NAMESPACEOID, mark_all, 0);
+    CacheRegisterSyscacheCallback(PROCOID, mark_all, 0);  // what an output function promises
     for (const int cache : kPublicationCaches) {
         CacheRegisterSyscacheCallback(cache, mark_all, 0);
     }

@@ -8,35 +8,28 @@ static_assert(std::is_trivially_destructible_v<RowDefinition>, "longjmp runs no 
 
 namespace {
 
-void forget(RowDefinition* definition) {
+// Counts what the process has heard of relations' changes; any of them may have been a row type.
+uint64 relation_changes = 1;
+
+void count_change(Datum, Oid) {
+    ++relation_changes;
+}
+
+void register_callback() {
+    static bool registered = false;
+    if (registered) return;
+    CacheRegisterRelcacheCallback(count_change, 0);
+    registered = true;
+}
+
+void compile(RowDefinition* definition, TupleDesc current) {
+    definition->compiled_at = 0;
     if (definition->context != nullptr) MemoryContextDelete(definition->context);
-    definition->context = nullptr;
-    definition->identifier = 0;
-    definition->depends_on_settings = false;
-}
-
-}  // namespace
-
-RowDefinition* row_definition_create(Oid type, MemoryContext owner, MakeAttribute make, const void* maker) {
-    auto* definition = static_cast<RowDefinition*>(MemoryContextAllocZero(owner, sizeof(RowDefinition)));
-    definition->type = type;
-    definition->owner = owner;
-    definition->make = make;
-    definition->maker = maker;
-    return definition;
-}
-
-void row_definition_refresh(RowDefinition* definition) {
-    // Loads the descriptor where an invalidation has dropped it, and names the one now loaded.
-    const uint64 identifier = assign_record_type_identifier(definition->type, -1);
-    if (definition->identifier == identifier) return;
-    forget(definition);
     definition->context =
         AllocSetContextCreate(definition->owner, "cdc_envelope composite type", ALLOCSET_SMALL_SIZES);
+    definition->depends_on_settings = false;
     MemoryContext caller = MemoryContextSwitchTo(definition->context);
-    TupleDesc current = lookup_rowtype_tupdesc(definition->type, -1);
     definition->descriptor = CreateTupleDescCopyConstr(current);
-    ReleaseTupleDesc(current);
     const int count = definition->descriptor->natts;
     definition->attributes = static_cast<void**>(palloc0(sizeof(void*) * static_cast<Size>(count)));
     for (int i = 0; i < count; ++i) {
@@ -46,8 +39,34 @@ void row_definition_refresh(RowDefinition* definition) {
         definition->attributes[i] = attribute.what;
         definition->depends_on_settings |= attribute.depends_on_settings;
     }
-    definition->identifier = identifier;
     MemoryContextSwitchTo(caller);
+}
+
+}  // namespace
+
+RowDefinition* row_definition_create(Oid type, MemoryContext owner, MakeAttribute make, const void* maker) {
+    register_callback();
+    auto* definition = static_cast<RowDefinition*>(MemoryContextAllocZero(owner, sizeof(RowDefinition)));
+    definition->type = type;
+    definition->relid = get_typ_typrelid(type);
+    definition->owner = owner;
+    definition->make = make;
+    definition->maker = maker;
+    return definition;
+}
+
+void row_definition_refresh(RowDefinition* definition) {
+    if (definition->compiled_at == relation_changes) return;
+    const uint64 now = relation_changes;  // what changes while we look is looked at the next time
+    Relation relation = RelationIdGetRelation(definition->relid);
+    if (relation == nullptr) {
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+                        errmsg("composite type with OID %u does not exist", definition->type)));
+    }
+    if (definition->compiled_at == 0 || !equalTupleDescs(definition->descriptor, RelationGetDescr(relation)))
+        compile(definition, RelationGetDescr(relation));
+    definition->compiled_at = now;
+    RelationClose(relation);
 }
 
 DeformedRow row_deform(const RowDefinition& definition, HeapTupleHeader header) {

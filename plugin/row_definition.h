@@ -2,8 +2,10 @@
 // with it.
 //
 // The type can change (ALTER TYPE … ADD, DROP, RENAME ATTRIBUTE) without a word to the tables that use it. So
-// what is compiled holds for one tupDesc_identifier of the type cache, and is compiled again when that has
-// changed.
+// what is compiled is compared with the catalogue after every invalidation of a relation, and compiled again
+// where it differs. The type is looked at without a lock, as decoding looks at its tables, and so not through
+// the type cache: an ALTER TYPE keeps the type locked until a synchronous standby has its commit, and that
+// standby may be our client.
 //
 // Ownership: all of it in children of `owner`. Thread: the backend or walsender that decodes. Failure:
 // catalogue lookups may raise; the next call then starts afresh.
@@ -23,12 +25,13 @@ using MakeAttribute = CompiledAttribute (*)(const void* maker, const FormData_pg
 
 struct RowDefinition {
     Oid type;
+    Oid relid;  // of the type's attributes
     MemoryContext owner;
     MakeAttribute make;
     const void* maker;
     // As of the last use:
     MemoryContext context;  // of all below; null before the first use
-    uint64 identifier;      // tupDesc_identifier; 0 while it is being compiled
+    uint64 compiled_at;     // the count of relations' changes then; 0 while it is being compiled
     TupleDesc descriptor;
     bool depends_on_settings;  // some attribute does
     void** attributes;  // what make returned, by attribute number less one; null for a dropped attribute

@@ -103,8 +103,8 @@ bool is_unbound(const Command& command, HeapTuple row) {
     return row != nullptr && relid_of(command, row) == InvalidOid;
 }
 
-// The same, or a later row that came with a dump under the table's name: of the table that it was there, of which
-// only the name tells.
+// The same, or a later row that came with a dump under the table's name: of the table that it was there, of
+// which only the name tells.
 HeapTuple latest_of(const Command& command, const Subject& subject) {
     HeapTuple row = latest_of_table(command, subject.relid);
     HeapTuple named = history_latest(command.history, subject.schema, subject.table);

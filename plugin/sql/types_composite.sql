@@ -55,7 +55,21 @@ COMMIT;
 DROP TABLE follows;
 DROP TYPE kind;
 SELECT data::json -> 'after' FROM pg_logical_slot_get_changes('types_composite', NULL, NULL, 'ddl', 'off') WHERE data::json ->> 'table' = 'follows';
+-- a composite type is not waited for: under synchronous replication an ALTER TYPE keeps its lock until we have told that we have it
+CREATE TYPE held AS (a int);
+CREATE TABLE holds (id int PRIMARY KEY, h held, hh held[]);
+INSERT INTO holds VALUES (1, '(1)', '{(2)}');
+ALTER TYPE held ADD ATTRIBUTE b int;
+INSERT INTO holds VALUES (2, '(1,2)', '{"(3,4)"}');
+\setenv PGDATABASE :DBNAME
+\setenv PGOPTIONS '-c lock_timeout=2s'
+BEGIN;
+ALTER TYPE held ADD ATTRIBUTE c int;
+\! psql -XqAtc "SELECT data::json -> 'after' FROM pg_logical_slot_peek_changes('types_composite', NULL, NULL, 'ddl', 'off')"
+ROLLBACK;
 SELECT 'dropped' FROM pg_drop_replication_slot('types_composite');
+DROP TABLE holds;
+DROP TYPE held;
 
 -- a table's row type serves as well, with a column dropped
 CREATE TABLE part (p int, gone text, q text);

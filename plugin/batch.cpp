@@ -9,6 +9,10 @@ static_assert(kMaxBatchBytes + kLongestText + kSmallText <= static_cast<int64>(M
 
 namespace {
 
+// How many changes may pass without a message before the client is told that we are alive (pgoutput's
+// number).
+constexpr int kChangesPerProgress = 100;
+
 // Bytes of the output buffer that are kept from message to message; a rare huge line's are given back.
 constexpr int kKeptBuffer = 4 * kMaxBatchBytes;
 
@@ -34,12 +38,23 @@ void line_begin(Session* session) {
 }
 
 void line_end(Session* session) {
-    if (session->out->len >= session->options->batch_bytes) batch_flush(session);
+    if (session->out->len >= session->options->batch_bytes) {
+        batch_flush(session);
+    } else {
+        count_unsent(session);
+    }
+}
+
+void count_unsent(Session* session) {
+    if (++session->unsent < kChangesPerProgress) return;
+    session->unsent = 0;
+    update_progress(session->decoding, false);
 }
 
 void batch_flush(Session* session) {
     if (!session->batch_open) return;
     session->batch_open = false;
+    session->unsent = 0;
     OutputPluginWrite(session->decoding, true);
     shrink_buffer(session->decoding);
 }

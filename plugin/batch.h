@@ -13,6 +13,9 @@ namespace cdc {
 void line_begin(Session* session);
 // Ends the line: sends the message where it is full, or where nothing is batched.
 void line_end(Session* session);
+// A change for which no message went out, be it skipped or waiting in the batch: on PostgreSQL 15 and before,
+// the plugin itself keeps the client alive meanwhile.
+void count_unsent(Session* session);
 // Sends what has been batched.
 void batch_flush(Session* session);
 

@@ -20,20 +20,12 @@ PGDLLEXPORT void _PG_output_plugin_init(OutputPluginCallbacks* callbacks);
 namespace cdc {
 namespace {
 
-// How many changes may pass without a message before the client is told that we are alive (pgoutput's
-// number).
-constexpr int kChangesPerProgress = 100;
-
 Session* session_of(LogicalDecodingContext* decoding) {
     return static_cast<Session*>(decoding->output_plugin_private);
 }
 
-// A change that sends nothing: on PostgreSQL 15 and before, the plugin itself keeps the client alive
-// meanwhile.
 void skip(Session* session) {
-    if (++session->skipped < kChangesPerProgress) return;
-    session->skipped = 0;
-    update_progress(session->decoding, false);
+    count_unsent(session);
 }
 
 void begin_if_needed(Session* session) {
@@ -46,8 +38,9 @@ void begin_if_needed(Session* session) {
     line_end(session);
 }
 
-// Finds or makes the transaction's count of a table.
+// Finds or makes the transaction's count of a table; null where nobody asks for it (only the e event does).
 TableCount* count_of(Session* session, const char* name) {
+    if (!session->options->transactions) return nullptr;
     Transaction& transaction = session->transaction;
     ListCell* cell;
     foreach (cell, transaction.tables) {
@@ -65,7 +58,6 @@ TableCount* count_of(Session* session, const char* name) {
 void count_event(Session* session, TableCount* count) {
     ++session->transaction.next_seq;
     if (count != nullptr) ++count->events;
-    session->skipped = 0;
 }
 
 TableCount* count_of(Session* session, RelationEntry* entry) {

@@ -55,9 +55,12 @@ bool uses_type(const RelationEntry& entry, uint32 hash) {
     return false;
 }
 
-// A type's name stands in definitions. Every CREATE TEMP TABLE comes by here, with a type that no entry uses.
+// A type's name stands in definitions. Every CREATE TABLE comes by here, with types that no entry uses: among
+// thousands of tables these must not look at every entry.
 void mark_users_of_type(Datum, int, uint32 hash) {
     if (invalidated_session == nullptr) return;
+    if (hash != 0 && hash_search(invalidated_session->user_types, &hash, HASH_FIND, nullptr) == nullptr)
+        return;
     HASH_SEQ_STATUS entries;
     hash_seq_init(&entries, invalidated_session->relations);
     while (auto* entry = static_cast<RelationEntry*>(hash_seq_search(&entries))) {
@@ -111,8 +114,9 @@ void add_column(Session* session, RelationEntry* entry, const FormData_pg_attrib
     entry->uses_output_functions =
         entry->uses_output_functions || value_encoder_uses_output_function(column.encoder);
     if (attribute.atttypid >= FirstNormalObjectId) {
-        entry->user_types[entry->user_type_count++] =
-            GetSysCacheHashValue1(TYPEOID, ObjectIdGetDatum(attribute.atttypid));
+        const uint32 hash = GetSysCacheHashValue1(TYPEOID, ObjectIdGetDatum(attribute.atttypid));
+        entry->user_types[entry->user_type_count++] = hash;
+        if (session->user_types != nullptr) hash_search(session->user_types, &hash, HASH_ENTER, nullptr);
     }
 }
 
@@ -261,10 +265,7 @@ void apply_staleness(Session* session) {
     if (!session->relations_stale) return;
     session->relations_stale = false;
     session->history_known = false;
-    HASH_SEQ_STATUS entries;
-    hash_seq_init(&entries, session->relations);
-    while (auto* entry = static_cast<RelationEntry*>(hash_seq_search(&entries)))
-        entry->valid = false;
+    ++session->generation;
 }
 
 }  // namespace
@@ -277,6 +278,10 @@ void relation_cache_create(Session* session) {
     control.hcxt = session->context;
     session->relations =
         hash_create("cdc_envelope relations", 128, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+    control.keysize = sizeof(uint32);
+    control.entrysize = sizeof(uint32);
+    session->user_types =
+        hash_create("cdc_envelope types", 32, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 
     auto* callback = static_cast<MemoryContextCallback*>(
         MemoryContextAlloc(session->context, sizeof(MemoryContextCallback)));
@@ -304,7 +309,7 @@ RelationEntry* relation_entry(Session* session, Relation relation) {
     const Oid relid = RelationGetRelid(relation);
     bool found = false;
     auto* entry = static_cast<RelationEntry*>(hash_search(session->relations, &relid, HASH_ENTER, &found));
-    if (found && entry->valid) return entry;
+    if (found && entry->valid && entry->generation == session->generation) return entry;
     MemoryContext context = found ? entry->context : nullptr;
     memset(entry, 0, sizeof(*entry));
     entry->relid = relid;
@@ -316,6 +321,7 @@ RelationEntry* relation_entry(Session* session, Relation relation) {
         MemoryContextReset(context);
     }
     MemoryContext caller = MemoryContextSwitchTo(entry->context);
+    entry->generation = session->generation;
     entry->valid = true;  // before building: an invalidation on the way makes it stale again
     build(session, entry, relation);
     MemoryContextSwitchTo(caller);

@@ -45,6 +45,7 @@ struct UnrecordedDefinition {
 struct RelationEntry {
     Oid relid;  // key of the hash table; first
     bool valid;
+    uint64 generation;  // the session's when this was built
     bool captured;
     bool is_history;
     bool publishes[4];        // by change: insert, update, delete, truncate

@@ -49,13 +49,15 @@ struct Session {
     const struct ValueEncoder* timestamp;
 
     HTAB* relations;       // Oid → RelationEntry
+    HTAB* user_types;      // hashes (TYPEOID) of the types that entries have used; null in encode()
+    uint64 generation;     // entries of an earlier one are to be built again
     bool has_partitions;   // among the entries
     bool relations_stale;  // something changed that concerns every entry (a schema's name, a publication)
     Oid history;           // cdc_envelope.schema_history, as last looked up
     bool history_known;
 
     Transaction transaction;
-    int skipped;     // changes in a row that sent nothing
+    int unsent;      // changes in a row for which no message went out
     HTAB* warnings;  // what has been warned of already (announcement.h); null: nothing yet
 
     StringInfo out;   // where lines go: decoding->out, or the caller's

@@ -7,11 +7,12 @@ use warnings;
 use Cwd 'abs_path';
 use Exporter 'import';
 use File::Basename;
+use IPC::Run ();
 use PostgreSQL::Test::Utils;
 use Test::More;
 use CdcTest;
 
-our @EXPORT = qw(slot_create slot_copy slot_read same_file peer_counts envelope_counts compare_counts);
+our @EXPORT = qw(slot_create slot_copy slot_read slot_start slot_finish walsender_memory same_file peer_counts envelope_counts compare_counts);
 
 my $reader = abs_path(dirname(__FILE__) . '/../../plugin/envelopes.py');
 
@@ -29,18 +30,54 @@ sub slot_copy
 	return $copy;
 }
 
-# Reads a slot of ours up to $end into a file, under settings that the client brings along, and confirms it. %options: the
-# plugin's. Returns { error } as pg_recvlogical tells it.
+# Begins to read a slot of ours up to $end into a file, and to confirm it; %options: the plugin's. The reading is to be
+# finished with slot_finish.
+sub slot_start
+{
+	my ($node, $database, $slot, $end, $file, %options) = @_;
+	%options = (cluster => 'c', projection => 'p', %options);
+	my %reading = (slot => $slot, output => '', error => '');
+	$reading{process} = IPC::Run::start(
+		[   'pg_recvlogical', '-d', dsn($node, $database), '-S', $slot, '--start', '-f', $file, '--fsync-interval=0',
+			'--endpos', $end, '--no-loop', map { ('-o', "$_=$options{$_}") } sort keys %options ],
+		'>', \$reading{output}, '2>', \$reading{error});
+	return \%reading;
+}
+
+# What pg_recvlogical has complained of, or that it ended badly; empty: nothing.
+sub slot_finish
+{
+	my ($reading) = @_;
+	$reading->{process}->finish or $reading->{error} ||= 'pg_recvlogical failed';
+	return $reading->{error};
+}
+
+# The same in one, under settings that the client brings along.
 sub slot_read
 {
 	my ($node, $database, $slot, $end, $file, $settings, %options) = @_;
-	%options = (cluster => 'c', projection => 'p', %options);
 	local $ENV{PGOPTIONS} = join ' ',
 	  map { (my $value = $settings->{$_}) =~ s/ /\\ /g; "-c $_=$value" } sort keys %$settings;
-	my ($output, $error) = run_command(
-		[   'pg_recvlogical', '-d', dsn($node, $database), '-S', $slot, '--start', '-f', $file, '--fsync-interval=0',
-			'--endpos', $end, '--no-loop', map { ('-o', "$_=$options{$_}") } sort keys %options ]);
-	return { error => $error };
+	return { error => slot_finish(slot_start($node, $database, $slot, $end, $file, %options)) };
+}
+
+# The most private memory (RssAnon, MB) that the walsender of a reading has until the reading ends.
+sub walsender_memory
+{
+	my ($node, $reading) = @_;
+	my ($pid, $largest) = ('', 0);
+	while ($reading->{process}->pumpable)
+	{
+		$pid ||= one_value($node, 'postgres', "SELECT active_pid FROM pg_replication_slots WHERE slot_name = '$reading->{slot}'");
+		if ($pid && open my $status, '<', "/proc/$pid/status")
+		{
+			my ($kilobytes) = join('', <$status>) =~ /^RssAnon:\s+(\d+) kB/m;
+			$largest = $kilobytes if $kilobytes && $kilobytes > $largest;
+		}
+		$reading->{process}->pump_nb;
+		select undef, undef, undef, 0.02;
+	}
+	return int($largest / 1024);
 }
 
 sub same_file

@@ -101,6 +101,19 @@ run_command([ 'psql', '-XAt', '-d', $dsn, '-c', "SELECT pg_copy_logical_replicat
 is(read_slot('copy'), '', 'a copy of the slot under another name has the policy of that name');
 like(read_slot('late', 'mask', 'public.orders.nothing:hash'), qr/WARNING:.*"nothing"/, 'a mask for no column is told');
 
+# It goes where the database goes, with names in it of what comes later in a dump.
+$node->safe_psql('shop', <<'SQL');
+CREATE PUBLICATION later FOR TABLE orders WHERE (id > 5);
+INSERT INTO cdc_envelope.slot_policy VALUES ('dumped', '{*.*}', '{*.salaries}', '{public.orders.id}', '{public.orders.card:hash}', '{later}', 'all', true);
+SQL
+my $dump = "$PostgreSQL::Test::Utils::tmp_check/dump.sql";
+my $all  = 'SELECT * FROM cdc_envelope.slot_policy ORDER BY slot_name';
+$node->command_ok([ 'pg_dump', '-f', $dump, 'shop' ], 'pg_dump');
+$node->safe_psql('postgres', 'CREATE DATABASE restored');
+$node->command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', 'restored', '-f', $dump ], '… and restored');
+is($node->safe_psql('restored', $all), $node->safe_psql('shop', $all), 'the policy is in the dump');
+is($node->safe_psql('restored', "SELECT cdc_envelope.policy_of('dumped') || cdc_envelope.policy_of('other')"), 'dumped*', '… and holds');
+
 # The worker: its snapshot and its stream.
 $node->safe_psql('shop', <<'SQL');
 GRANT USAGE ON SCHEMA public, cdc_envelope TO reader;

@@ -138,8 +138,7 @@ bool is_same_member(const RowImage& image, int at) {
 int append_same_members(StringInfo out, const RowImage& image, int at) {
     const MemberText* const members = image.entry->members;
     int end = at;
-    while (end < image.entry->column_count && (end == at || members[end].start == members[end - 1].end) &&
-           is_same_member(image, end))
+    while (end < image.entry->column_count && is_same_member(image, end))
         ++end;
     if (end == at) return 0;
     const auto length = static_cast<size_t>(members[end - 1].end - members[at].start);

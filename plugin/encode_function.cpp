@@ -27,6 +27,7 @@ struct CallSite {
     RelationEntry* entry;
     ArrayType* options;   // as given
     uint64 row_identity;  // the type cache's tupDesc_identifier of the row type
+    EncodedStamp stamp;   // of the last call; its text is null before the first
     StringInfoData line;
 };
 
@@ -100,6 +101,19 @@ CallSite* call_site(FunctionCallInfo fcinfo) {
     return make_call_site(fcinfo, options);
 }
 
+const EncodedStamp& stamp_of_call(CallSite* site, char op, TimestampTz ts_source, XLogRecPtr commit_lsn) {
+    EncodedStamp& stamp = site->stamp;
+    if (stamp.text.text == nullptr || stamp.op != op || stamp.ts_source != ts_source ||
+        stamp.commit_lsn != commit_lsn) {
+        if (stamp.text.text != nullptr) pfree(const_cast<char*>(stamp.text.text));
+        stamp.text.text = nullptr;
+        MemoryContext caller = MemoryContextSwitchTo(site->context);
+        encoded_stamp_make(*site->session, &stamp, op, ts_source, commit_lsn);
+        MemoryContextSwitchTo(caller);
+    }
+    return stamp;
+}
+
 }  // namespace
 }  // namespace cdc
 
@@ -119,8 +133,8 @@ Datum cdc_envelope_encode(PG_FUNCTION_ARGS) {
     const int nest_level = pin ? settings_pin() : 0;
     resetStringInfo(&site->line);
     const RowImage image = row_image(site->entry, &tuple, kNew, nullptr);
-    append_encoded_row(*site->session, *site->entry, op, PG_GETARG_TIMESTAMPTZ(kTime), PG_GETARG_LSN(kLsn),
-                       image, &site->line);
+    const EncodedStamp& stamp = stamp_of_call(site, op, PG_GETARG_TIMESTAMPTZ(kTime), PG_GETARG_LSN(kLsn));
+    append_encoded_row(*site->session, *site->entry, stamp, image, &site->line);
     if (pin) settings_unpin(nest_level);
     MemoryContextSwitchTo(caller);
     text* const result = cstring_to_text_with_len(site->line.data, site->line.len);

@@ -114,17 +114,26 @@ void append_row_event(const Session& session, const RelationEntry& entry, RowCha
     append_body(session, out, entry, subject, before, after);
 }
 
-void append_encoded_row(const Session& session, const RelationEntry& entry, char op, TimestampTz ts_source,
-                        XLogRecPtr commit_lsn, const RowImage& image, StringInfo out) {
+void encoded_stamp_make(const Session& session, EncodedStamp* stamp, char op, TimestampTz ts_source,
+                        XLogRecPtr commit_lsn) {
+    StringInfoData text;
+    initStringInfo(&text);
+    append_char(&text, op);
+    append_raw(&text, "\",\"ts_source\":");
+    append_time(session, &text, ts_source);
+    append_raw(&text, ",\"commit_lsn\":");
+    append_lsn(&text, commit_lsn);
+    append_raw(&text, ",\"xid\":null,\"seq\":null");
+    *stamp = {op, ts_source, commit_lsn, make_segment(text)};
+    pfree(text.data);
+}
+
+void append_encoded_row(const Session& session, const RelationEntry& entry, const EncodedStamp& stamp,
+                        const RowImage& image, StringInfo out) {
     append_id(session, out, entry, &image);
     append_segment(out, entry.version);
-    append_char(out, op);
-    append_raw(out, "\",\"ts_source\":");
-    append_time(session, out, ts_source);
-    append_raw(out, ",\"commit_lsn\":");
-    append_lsn(out, commit_lsn);
-    append_raw(out, ",\"xid\":null,\"seq\":null");
-    const bool removed = op == 'd';
+    append_segment(out, stamp.text);
+    const bool removed = stamp.op == 'd';
     append_body(session, out, entry, &image, removed ? &image : nullptr, removed ? nullptr : &image);
 }
 

@@ -23,8 +23,18 @@ void append_message_event(const Session& session, bool transactional, XLogRecPtr
 void append_begin_event(const Session& session);
 void append_end_event(const Session& session, XLogRecPtr end_lsn);
 
-// A row of encode(): op r or another row op; no xid and no seq.
-void append_encoded_row(const Session& session, const RelationEntry& entry, char op, TimestampTz ts_source,
-                        XLogRecPtr commit_lsn, const RowImage& image, StringInfo out);
+// What encode() is told of a row, r or another row op, and its text. Most calls say what the one before did.
+struct EncodedStamp {
+    char op;
+    TimestampTz ts_source;
+    XLogRecPtr commit_lsn;
+    Segment
+        text;  // op","ts_source":…,"commit_lsn":…,"xid":null,"seq":null; in the context of encoded_stamp_make
+};
+
+void encoded_stamp_make(const Session& session, EncodedStamp* stamp, char op, TimestampTz ts_source,
+                        XLogRecPtr commit_lsn);
+void append_encoded_row(const Session& session, const RelationEntry& entry, const EncodedStamp& stamp,
+                        const RowImage& image, StringInfo out);
 
 }  // namespace cdc

@@ -32,6 +32,11 @@ FROM streamed JOIN t rec ON rec.id = (streamed.line::json -> 'key' ->> 'id')::in
 -- the row comes back from it
 SELECT count(*) FROM t rec WHERE json_populate_record(NULL::t, cdc_envelope.encode(rec, 'r', '0/0', now())::json -> 'after') IS DISTINCT FROM rec
                            AND id <> 2;
+-- what is said of the rows changes from one to the next, one thing at a time, and back
+SELECT e ->> 'op_type', e ->> 'ts_source', e ->> 'commit_lsn'
+FROM (VALUES (1, 'r', '0/1', 1), (2, 'c', '0/1', 1), (3, 'c', '0/2', 1), (4, 'c', '0/2', 2), (5, 'd', '0/2', 2), (6, 'r', '0/1', 1)) AS said(n, op, lsn, second)
+CROSS JOIN LATERAL (SELECT cdc_envelope.encode(k, op, lsn::pg_lsn, '2026-02-07 05:55:00+00'::timestamptz + second * interval '1 second')::json AS e
+                    FROM keyless k LIMIT 1) encoded ORDER BY n;
 -- COPY, as a snapshot does it
 COPY (SELECT cdc_envelope.encode(k, 'r', '0/0', '2026-02-07 05:55:21+00') FROM keyless k) TO STDOUT;
 -- options shape it as they shape the stream

@@ -30,8 +30,8 @@ check: ## install what is missing, build, run every test, say how many passed
 check-plugin: ## the plugin's tests alone (pg_regress, isolation)
 	.ci/check plugin
 
-check-proofs: ## the plugin against PostgreSQL's own suite and random tables
-	.ci/check regression-suite roundtrip
+check-proofs: ## the plugin against PostgreSQL's own suite, random tables and huge data
+	.ci/check regression-suite roundtrip huge
 
 check-worker: ## the worker's unit and contract tests alone (ctest)
 	.ci/check worker

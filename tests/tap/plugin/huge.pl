@@ -136,15 +136,19 @@ cmp_ok($left_out, '>', 0, "columns that are named as left out: $left_out");
 is($columns_there + $left_out, 100, '… and all the others are there');
 unlink $out;
 
-# a bad option, an error in the stream, and on in the same backend; nothing of it stays in memory
+# A bad option, an error in the stream, and on in the same backend; nothing of it stays in memory. Fewer in the stream, as
+# each of those costs the SQL functions of PostgreSQL one open file, whatever the plugin (xlogreader's segment).
 $node->safe_psql('shop', 'CREATE TABLE errors (n int); INSERT INTO errors VALUES (1); INSERT INTO orders (id) VALUES (0)');
-my $memory = 'SELECT sum(used_bytes) FROM pg_backend_memory_contexts;';
-my $errors = join "\n", map { "SELECT count(*) FROM pg_logical_slot_peek_changes('s', NULL, NULL, $_);" }
-  ("'max_value_bytes', 'many'", "'mask', 'public.orders.id:redact'", "'publication_names', 'nobody'");
-my ($code, $figures, $complaints) = $node->psql('shop', "$errors\n" x 30 . "$memory\n" . "$errors\n" x 1000 . "$memory\n"
-	  . q{SELECT count(*) FROM pg_logical_slot_peek_changes('s', NULL, NULL) WHERE data LIKE '%"table":"errors"%';});
+my $memory = 'SELECT sum(used_bytes) FROM pg_backend_memory_contexts;' . "\n";
+my $peek   = sub { "SELECT count(*) FROM pg_logical_slot_peek_changes('s', NULL, NULL, $_[0]);\n" };
+my $start  = $peek->("'max_value_bytes', 'many'") . $peek->("'publication_names', 'nobody'");
+my $stream = $peek->("'mask', 'public.orders.id:redact'");
+my ($code, $figures, $complaints) = $node->psql('shop',
+	"$start$stream" x 30 . $memory . $start x 1000 . $stream x 300 . $memory
+	  . q{SELECT count(*) FROM pg_logical_slot_peek_changes('s', NULL, NULL) WHERE data LIKE '%"table":"errors"%';},
+	on_error_stop => 0);
 my ($early, $late, $seen) = split /\n/, $figures;
-is(scalar(() = $complaints =~ /ERROR:/g), 3090, '3,090 errors at the start and in the stream');
+is(scalar(() = $complaints =~ /ERROR:/g), 2390, '2,390 errors at the start and in the stream');
 is($seen, 2, '… and then the same backend decodes');
 cmp_ok($late, '<', $early * 1.05, "… with the memory that it had: $early bytes, then $late");
 done_testing();

@@ -1,7 +1,7 @@
 #include "capture.h"
 
 #include "definition.h"
-#include "unknown_columns.h"
+#include "unknown_names.h"
 
 namespace cdc {
 namespace {
@@ -153,10 +153,15 @@ const char* captured_definition(const Options& options, const SchemaChange& chan
     return shown.all ? definition : definition_of_columns(definition, shown.names);
 }
 
+void names_check(const Options& options) {
+    warn_of_unknown_names(options.rules, RulesOf::client);
+    if (const Rules* const policy = policy_rules(options)) warn_of_unknown_names(*policy, RulesOf::policy);
+}
+
 void columns_check(const Options& options, const List* names) {
-    warn_of_unknown_columns(options.rules, names, "the option \"mask\"");
+    warn_of_unknown_columns(options.rules, RulesOf::client, names);
     if (const Rules* const policy = policy_rules(options))
-        warn_of_unknown_columns(*policy, names, "the slot's policy");
+        warn_of_unknown_columns(*policy, RulesOf::policy, names);
 }
 
 bool captures_definition(const Options& options, TupleDesc history, HeapTuple row) {

@@ -30,7 +30,8 @@ Published published_as(const Options& options, Relation relation);
 // nothing, as it may have been made later than what is decoded.
 void publications_check(const Options& options);
 
-// Warns of masks and columns, for these tables (names: of TableName*) or NIL for any, that there are not.
+// Warns of what the rules name and there is not (unknown_names.h): all of it, or columns of one table.
+void names_check(const Options& options);
 void columns_check(const Options& options, const List* names);
 
 // Whether a row of the history is sent as an s event: where rows of the table would be, under its own name. A

@@ -228,7 +228,7 @@ void startup(LogicalDecodingContext* decoding, OutputPluginOptions* plugin_optio
         relation_cache_create(session);
         read_policy(session);
         publications_check(*options);
-        columns_check(*options, NIL);
+        names_check(*options);
         decoding->output_plugin_private = session;
     });
     forget_present(session_of(decoding));

@@ -3,7 +3,7 @@
 #include <type_traits>
 
 #include "extension_tables.h"
-#include "unknown_columns.h"
+#include "unknown_names.h"
 
 extern "C" {
 PG_FUNCTION_INFO_V1(cdc_envelope_check_slot_policy);
@@ -165,6 +165,6 @@ Datum cdc_envelope_check_slot_policy(PG_FUNCTION_ARGS) {
     bool null = false;
     const Datum name = value_of(row, policy_slot_name, &null);
     if (!null) row.slot_name = TextDatumGetCString(name);
-    warn_of_unknown_columns(parse(row)->rules, NIL, "the policy");
+    warn_of_unknown_names(parse(row)->rules, RulesOf::policy);
     PG_RETURN_POINTER(nullptr);
 }

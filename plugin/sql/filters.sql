@@ -31,6 +31,8 @@ SELECT pg_temp.seen('include_tables', 'filters.o*er*,filters_b.*');
 SELECT pg_temp.seen('include_tables', '*.*', 'exclude_tables', '*.orders*');
 SELECT pg_temp.seen('exclude_tables', 'filters.*');
 SELECT pg_temp.seen('include_tables', 'filters.orders,filters.other', 'exclude_tables', 'filters.other');
+-- an exclusion that excludes nothing is told, unless it has a *
+SELECT pg_temp.seen('include_tables', '*.other*', 'exclude_tables', 'filters.Other,filters.none,filters.x*,filters.orders');
 SELECT pg_temp.seen('include_tables', 'FILTERS.orders') IS NULL;
 SELECT pg_temp.seen('include_tables', 'filters.order') IS NULL;
 -- a transaction of which nothing is captured is silent

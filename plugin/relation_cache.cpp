@@ -304,12 +304,24 @@ void relation_entry_set_version(RelationEntry* entry, int32 version, const char*
     MemoryContextSwitchTo(caller);
 }
 
+namespace {
+
+bool is_up_to_date(const Session& session, const RelationEntry& entry) {
+    return entry.valid && entry.generation == session.generation;
+}
+
+}  // namespace
+
 RelationEntry* relation_entry(Session* session, Relation relation) {
     apply_staleness(session);
     const Oid relid = RelationGetRelid(relation);
+    // A transaction's changes mostly come table by table, so the entry is mostly the one of before.
+    RelationEntry* const last = session->last_relation;
+    if (last != nullptr && last->relid == relid && is_up_to_date(*session, *last)) return last;
     bool found = false;
     auto* entry = static_cast<RelationEntry*>(hash_search(session->relations, &relid, HASH_ENTER, &found));
-    if (found && entry->valid && entry->generation == session->generation) return entry;
+    session->last_relation = entry;  // stays where it is: entries are never taken out
+    if (found && is_up_to_date(*session, *entry)) return entry;
     MemoryContext context = found ? entry->context : nullptr;
     memset(entry, 0, sizeof(*entry));
     entry->relid = relid;

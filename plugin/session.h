@@ -48,10 +48,11 @@ struct Session {
     ValueOptions value_options;
     const struct ValueEncoder* timestamp;
 
-    HTAB* relations;       // Oid → RelationEntry
-    HTAB* user_types;      // hashes (TYPEOID) of the types that entries have used; null in encode()
-    uint64 generation;     // entries of an earlier one are to be built again
-    bool has_partitions;   // among the entries
+    HTAB* relations;               // Oid → RelationEntry
+    RelationEntry* last_relation;  // the one looked up last; null before the first
+    HTAB* user_types;              // hashes (TYPEOID) of the types that entries have used; null in encode()
+    uint64 generation;             // entries of an earlier one are to be built again
+    bool has_partitions;           // among the entries
     bool relations_stale;  // something changed that concerns every entry (a schema's name, a publication)
     Oid history;           // cdc_envelope.schema_history, as last looked up
     bool history_known;

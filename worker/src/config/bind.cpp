@@ -192,6 +192,7 @@ class Binder {
         sink.table = text(section, "table", check_table_template);
         sink.ledger_schema = text(section, "ledger_schema", check_identifier);
         sink.deletes = section.value("deletes").text.value == "delete" ? Deletes::remove : Deletes::tombstone;
+        sink.on_reject = section.value("on_reject").text.value == "park" ? OnReject::park : OnReject::stop;
         return sink;
     }
 

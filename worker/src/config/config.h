@@ -40,6 +40,7 @@ struct PostgresSink {
     std::string table = "{schema}.{table}";  // name template of the projection's tables: <schema>.<table>
     std::string ledger_schema = "public";    // where projection_ledger and projection_position live
     Deletes deletes = Deletes::tombstone;
+    OnReject on_reject = OnReject::stop;
 };
 
 using Sink = std::variant<StdoutSink, KafkaSink, PostgresSink>;

@@ -308,6 +308,15 @@ const std::vector<Option>& table() {
          .default_text = "tombstone",
          .words = {"tombstone", "delete"},
          .description = "What a delete does: `tombstone` marks the row (`_deleted`), `delete` removes it."},
+        {.path = "pipelines[].sinks[].postgres.on_reject",
+         .type = Type::choice,
+         .default_text = "stop",
+         .words = {"stop", "park"},
+         .description =
+             "What happens to an event that the target refuses for good (a constraint of its own, a value "
+             "that it can't hold): `stop` ends the pipeline with exit code 1; `park` puts the event whole, "
+             "with "
+             "the reason, into `projection_dead_letter` and goes on."},
     };
     return all;
 }

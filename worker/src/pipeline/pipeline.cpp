@@ -151,6 +151,7 @@ Status Pipeline::open_sinks(SinkGroup& sinks, const SourceIdentity& identity) {
     };
     context.source = identity;
     context.catalog = &catalog_;
+    context.memory_limit = config_.memory_limit;
     context.captures = [filter = source::TableFilter(source)](const std::string& schema,
                                                               const std::string& table) {
         return filter.captures(schema, table);

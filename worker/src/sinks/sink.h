@@ -14,6 +14,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -40,6 +41,9 @@ struct SinkContext {
     std::function<bool(const std::string& schema, const std::string& table, const std::string& column)>
         hashed;
     TableCatalog* catalog = nullptr;
+    // Bytes of slices that all sinks may hold before the pipeline stops reading: a sink that keeps slices
+    // longer than it must, must keep well below it.
+    std::size_t memory_limit = 64u << 20;
     // Whether the pipeline captures schema.table (unquoted): a sink that writes into the source database
     // itself must refuse a table that would come back to it.
     std::function<bool(const std::string& schema, const std::string& table)> captures;

@@ -1,6 +1,11 @@
-// Applier: turns slices into pipelined SQL. One source transaction is one target transaction, which also
-// moves the stored position and writes the ledger's row; the transaction stays open across its slices, and
-// each slice's statements are sent as it comes, so memory does not grow with the transaction.
+// Applier: turns slices into SQL, whole source transactions into target transactions ("loads").
+//
+// A load holds one source transaction or several, whole, in their order; it also moves the stored position
+// and writes one row of the ledger for each. It is committed when nothing more waits behind it, or when it is
+// large: at a low rate one source transaction at once, at a high one as many as have come while the target
+// was busy (docs/decisions/0231). A reader of the projection sees states that the source had, though not all.
+// A long source transaction is a load of its own; its statements are sent as its slices come, so memory does
+// not grow with it.
 //
 // Durability. The session runs with synchronous_commit off, so a commit does not wait for the disk; some
 // commits turn it on for themselves (a durable commit), and the disk write of one carries everything before
@@ -9,11 +14,16 @@
 // commit's success moves durable_lsn. A crash of the target loses at most the commits after the last durable
 // one, with their positions, from the end backwards: the source sends exactly those again.
 //
-// Owner: the PostgresSink. Thread: one. Failure: the first error stays; nothing is applied after it
-// (session.h says why not even what is under way). reject names the event.
+// Two ways to apply. apply() is set-wise and pipelined: it does not wait, and where the target refuses a set,
+// nothing behind it is executed (session.h). apply_carefully() is for finding out which event that was: it
+// waits, halves a refused set under savepoints until one event is left, and parks that one or says it.
+//
+// Owner: the PostgresSink. Thread: one. Failure: the first error stays until roll_back. reject: the target
+// refuses data, of some event (apply) or of the one that is named (apply_carefully).
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -22,6 +32,7 @@
 
 #include "base/lsn.h"
 #include "base/status.h"
+#include "config/config.h"
 #include "envelope/event_body.h"
 #include "envelope/slice.h"
 #include "sinks/postgres/batch.h"
@@ -34,17 +45,29 @@ namespace cdc::projection {
 class Applier {
   public:
     // All are the caller's and outlive it. position: the stored end LSN.
-    Applier(Session& session, Ledger& ledger, TableKeeper& tables, Batcher batcher, Lsn position)
+    Applier(Session& session, Ledger& ledger, TableKeeper& tables, Batcher batcher,
+            config::OnReject on_reject, Lsn position)
         : session_(session),
           ledger_(ledger),
           tables_(tables),
           batcher_(std::move(batcher)),
+          on_reject_(on_reject),
           position_(position),
+          confirmed_(position),
           durable_(position) {}
 
-    // Sends what the slice says. Waits for the target only where a table is new.
+    // Takes what the slice says; sends when there is enough of it, or the load is due. Waits for the target
+    // only where a table is new.
     Status apply(const SlicePtr& slice);
-    // A transaction that only moves the position (or, to where it is, only waits for the disk).
+    // Nothing more is queued: what waits is sent, and the load committed unless two are under way.
+    Status ran_dry();
+    // Waits, and finds the event that the target refuses; each source transaction is a load of its own.
+    Status apply_carefully(const SlicePtr& slice);
+    // Undoes what is not committed, after a failure; the session may be used again. What was committed since
+    // stays: confirmed_loads says how much.
+    Status roll_back();
+
+    // A load that only moves the position (or, to where it is, only waits for the disk).
     Status send_position(Lsn to);
     // The snapshot's ledger row, durably.
     Status send_snapshot_end(Lsn consistent_point);
@@ -61,52 +84,93 @@ class Applier {
     Lsn durable_lsn() const { return durable_; }
     // A transaction that changed nothing here leaves its end LSN to whoever moves the position next.
     Lsn passed_lsn() const { return passed_; }
-    bool in_transaction() const { return begun_; }
+    // A load is open: something of it is here or at the target, and it is not committed.
+    bool in_load() const { return in_slices_ || has_load(); }
+    // It holds whole source transactions, and could be committed.
+    bool whole_load() const { return !in_slices_ && has_load(); }
+    // The load of the last slice that was applied.
+    std::uint64_t load_of_slice() const { return load_of_slice_; }
+    // Events that went into the dead letters.
+    std::uint64_t parked() const { return parked_; }
+    // Loads whose commit was sent, and was confirmed; the open one is the next.
+    std::uint64_t sent_loads() const { return sent_loads_; }
+    std::uint64_t confirmed_loads() const { return confirmed_loads_; }
     // Commits were sent that no durable commit covers.
     bool has_loose_commits() const { return loose_commits_; }
     bool durable_commit_under_way() const { return durable_under_way_; }
 
   private:
+    using Clock = std::chrono::steady_clock;
+
     // What is known of the source transaction (or the snapshot) at hand.
     struct Transaction {
-        std::int64_t events = 0;  // row-like ones, as the e event counts them
-        int schema_version = 0;   // the highest
+        std::int64_t events = 0;   // row-like ones, as the e event counts them
+        std::int64_t changes = 0;  // those that are no messages
+        int schema_version = 0;    // the highest
         std::string evidence_id;
     };
+    // The open load.
+    struct Load {
+        bool begun = false;                       // BEGIN was sent
+        std::vector<AppliedTransaction> applied;  // the whole source transactions in it
+        Lsn to;                                   // end LSN of the last of them
+        std::size_t rows = 0;
+        std::size_t bytes = 0;
+        Clock::time_point since;
+    };
 
+    // applier.cpp: slices and events
     Status apply_slice(const SlicePtr& slice);
     Status start(const Slice& slice);
-    Status apply_event(const Event& event, const SlicePtr& slice);
-    Status apply_change(const Event& event, const EventBody& body, const SlicePtr& slice);
-    Status apply_schema_change(const Event& event, const EventBody& body, const SlicePtr& slice);
-    Result<const ProjectionTable*> table_of(const Event& event, const EventBody& body, const SlicePtr& slice);
-    Status wait_in_transaction(const SlicePtr& slice);
+    Status note(const Event& event, const EventBody& body);
     Status check_end(const Event& event, const EventBody& body) const;
-    Status begin();
-    Status send_batches(const SlicePtr& slice);
-    Status commit(PositionMove move);
-    Status finish_transaction(const Slice& slice);
-    const std::string& sql_of(const Batch& batch);
+    Status apply_event(const Event& event, const EventBody& body, const SlicePtr& slice);
+    Status apply_schema_change(const Event& event, const EventBody& body, const SlicePtr& slice);
+    Result<const ProjectionTable*> table_of(const Event& event, const EventBody& body);
+    Status wait_in_transaction();
 
+    // load.cpp: the target transaction
+    bool has_load() const { return load_.begun || !load_.applied.empty(); }
+    bool load_is_large() const;
+    Status begin();
+    Status send_batches();
+    Status finish_transaction(const Slice& slice);
+    Status commit_load();
+    Status commit(PositionMove move);
+    const std::string& sql_of(const Batch& batch);
     Status handle(Reply reply);
     Status failure_of(const Reply& reply);
-    Status name_the_event(const Batch& batch, const Status& status);
+
+    // careful.cpp: after a refusal
+    Status apply_slice_carefully(const SlicePtr& slice);
+    Status try_events(const SlicePtr& slice, std::size_t from, std::size_t to);
+    Status apply_range(const SlicePtr& slice, std::size_t from, std::size_t to);
+    Status undo(const std::string& sql);
+    Status drain();
+    Status refuse(const Event& event, const Status& status);
 
     Session& session_;
     Ledger& ledger_;
     TableKeeper& tables_;
     Batcher batcher_;
+    config::OnReject on_reject_;
     Lsn position_;
+    Lsn confirmed_;  // of the last load whose commit was confirmed
     Lsn durable_;
     Lsn passed_;
     bool in_slices_ = false;  // between a transaction's first and last slice
     bool skipping_ = false;   // it is applied already
-    bool begun_ = false;      // BEGIN was sent
     bool loose_commits_ = false;
     bool durable_under_way_ = false;
+    std::uint64_t sent_loads_ = 0;
+    std::uint64_t confirmed_loads_ = 0;
+    std::uint64_t load_of_slice_ = 0;
+    std::uint64_t parked_ = 0;
     Transaction transaction_;
+    Load load_;
     std::map<std::tuple<const ProjectionTable*, Action, std::vector<std::size_t>>, std::string> sql_;
     Status failure_;
+    std::string sqlstate_;  // of the failure; empty where it was found here
 };
 
 }  // namespace cdc::projection

@@ -5,6 +5,7 @@
 
 #include "envelope/event_reader.h"
 #include "sinks/postgres/row_identity.h"
+#include "sinks/postgres/statements.h"
 
 namespace cdc::projection {
 namespace {
@@ -13,6 +14,8 @@ namespace {
 // result comes back while the next statement is being written.
 constexpr std::size_t max_rows = 2000;
 constexpr std::size_t max_bytes = 1u << 20;
+// A table whose changes alternate between more shapes than this is closed now and then.
+constexpr std::size_t max_groups = 8;
 
 const char* op_name(Op op) {
     switch (op) {
@@ -50,11 +53,11 @@ Result<std::vector<std::size_t>> omitted_columns(const ProjectionTable& table, c
 }
 
 // What every changed row says of its origin: evidence_id, commit_lsn, schema_version, ts_source.
-void append_origin(std::vector<std::string>& parameters, const Event& event, const EventBody& body) {
+void append_origin(std::vector<Parameter>& parameters, const Event& event, const EventBody& body) {
     parameters.push_back(unescape_json(body.evidence_id));
-    parameters.push_back(event.commit_lsn.to_string());
+    parameters.emplace_back(event.commit_lsn.to_string());
     parameters.push_back(std::to_string(event.schema_version));
-    parameters.emplace_back(event.ts_source);
+    parameters.emplace_back(std::string(event.ts_source));
 }
 
 Status no_old_image(const Event& event, const char* why) {
@@ -83,7 +86,8 @@ std::string describe(const Event& event) {
     return text;
 }
 
-Status Batcher::add(const ProjectionTable& table, const Event& event, const EventBody& body) {
+Status Batcher::add(const ProjectionTable& table, const Event& event, const EventBody& body,
+                    const SlicePtr& slice) {
     if (event.op == Op::truncate && !event.partition.empty()) {
         // One partition was emptied, but under the root's name nothing tells which rows were of it.
         return Status::reject(describe(event) + ": partition " + unescape_json(event.partition) +
@@ -92,67 +96,78 @@ Status Batcher::add(const ProjectionTable& table, const Event& event, const Even
                               "new snapshot");
     }
     if (event.op == Op::truncate) {
-        add_all_gone(table, event, body);
+        add_all_gone(table, event, body, slice);
         return {};
     }
-    return table.keyed() ? add_keyed(table, event, body) : add_keyless(table, event, body);
+    return table.keyed() ? add_keyed(table, event, body, slice) : add_keyless(table, event, body, slice);
 }
 
-void Batcher::add_all_gone(const ProjectionTable& table, const Event& event, const EventBody& body) {
+void Batcher::add_all_gone(const ProjectionTable& table, const Event& event, const EventBody& body,
+                           const SlicePtr& slice) {
+    flush_ordered(table);
     flush_table(table);
     const bool keep = deletes_ == config::Deletes::tombstone;
-    Batch batch{&table, keep ? Action::tombstone_all : Action::remove_all, {}, {}, {&event}};
-    batch.parameters.push_back(std::string(event.source_id) + "/");
+    Batch batch{&table, keep ? Action::tombstone_all : Action::remove_all, {}, {}, &event, slice};
+    batch.parameters.emplace_back(std::string(event.source_id) + "/");
     if (keep) {
         append_origin(batch.parameters, event, body);
-        batch.parameters.push_back(std::to_string(event.seq));
+        batch.parameters.emplace_back(std::to_string(event.seq));
     }
     closed_.push_back(std::move(batch));
 }
 
-Status Batcher::add_keyed(const ProjectionTable& table, const Event& event, const EventBody& body) {
+Status Batcher::add_keyed(const ProjectionTable& table, const Event& event, const EventBody& body,
+                          const SlicePtr& slice) {
     if (event.key.empty()) return no_old_image(event, "the event has no key, so its row can't be found");
     if (event.op == Op::remove) {
         const bool keep = deletes_ == config::Deletes::tombstone;
-        return add_row({&table, keep ? Action::tombstone : Action::remove, {}, {}, {}}, event.key, event,
-                       body);
+        const Action action = keep ? Action::tombstone : Action::remove;
+        return add_row({table, action, {}, event.key, event, body, slice});
     }
-    if (!event.old_source_id.empty()) CDC_RETURN_IF_ERROR(add_move(table, event, body));
+    if (!event.old_source_id.empty()) CDC_RETURN_IF_ERROR(add_move(table, event, body, slice));
     Result<std::vector<std::size_t>> omitted = omitted_columns(table, body);
     if (!omitted.ok()) return omitted.status();
-    return add_row({&table, Action::upsert, std::move(omitted).value(), {}, {}}, body.after, event, body);
+    return add_row({table, Action::upsert, std::move(omitted).value(), body.after, event, body, slice});
 }
 
 // The row keeps what the WAL does not have, so it moves instead of being deleted and made anew. Only a
 // tombstone can be in its way: the source's own key was free.
-Status Batcher::add_move(const ProjectionTable& table, const Event& event, const EventBody& body) {
+Status Batcher::add_move(const ProjectionTable& table, const Event& event, const EventBody& body,
+                         const SlicePtr& slice) {
     if (body.before.empty()) return no_old_image(event, "the event changes the key and has no old key");
+    flush_ordered(table);
     flush_table(table);
     Result<std::string> old_key = single_row(table, event, body.before, options(body, "before."));
     if (!old_key.ok()) return old_key.status();
     Result<std::string> new_key = single_row(table, event, event.key, options(body, "after."));
     if (!new_key.ok()) return new_key.status();
-    closed_.push_back({&table, Action::clear_key, {}, {*new_key}, {&event}});
-    closed_.push_back(
-        {&table, Action::move_key, {}, {std::move(old_key).value(), std::move(new_key).value()}, {&event}});
+    closed_.push_back({&table, Action::clear_key, {}, {*new_key}, &event, slice});
+    closed_.push_back({&table,
+                       Action::move_key,
+                       {},
+                       {std::move(old_key).value(), std::move(new_key).value()},
+                       &event,
+                       slice});
     return {};
 }
 
-Status Batcher::add_keyless(const ProjectionTable& table, const Event& event, const EventBody& body) {
+Status Batcher::add_keyless(const ProjectionTable& table, const Event& event, const EventBody& body,
+                            const SlicePtr& slice) {
     Result<std::vector<std::size_t>> omitted = omitted_columns(table, body);
     if (!omitted.ok()) return omitted.status();
     if (event.op == Op::insert || event.op == Op::read) {
-        return add_row({&table, Action::append, std::move(omitted).value(), {}, {}}, body.after, event, body);
+        return add_row({table, Action::append, std::move(omitted).value(), body.after, event, body, slice});
     }
     if (body.before.empty()) {
         return no_old_image(event,
                             "the table has no key and the event no old image, so its row can't be found");
     }
+    flush_ordered(table);
     flush_table(table);
     const std::string old_identity = row_identity(event.source_id, body.before);
     Result<std::string> before = single_row(table, event, body.before, options(body, "before."));
     if (!before.ok()) return before.status();
-    Batch batch{&table, Action::remove_one, {}, {old_identity, std::move(before).value()}, {&event}};
+    Batch batch{&table, Action::remove_one, {}, {old_identity, std::move(before).value()}, &event, slice};
     const bool update = event.op == Op::update;
     if (update || deletes_ == config::Deletes::tombstone) {
         batch.action = update ? Action::replace_one : Action::tombstone_one;
@@ -164,7 +179,7 @@ Status Batcher::add_keyless(const ProjectionTable& table, const Event& event, co
         Result<std::string> row = single_row(table, event, image, image_options);
         if (!row.ok()) return row.status();
         append_origin(batch.parameters, event, body);
-        batch.parameters.push_back(std::move(row).value());
+        batch.parameters.emplace_back(std::move(row).value());
     }
     closed_.push_back(std::move(batch));
     return {};
@@ -178,58 +193,100 @@ ImageOptions Batcher::options(const EventBody& body, std::string_view image) con
     return made;
 }
 
-Status Batcher::add_row(Batch shape, std::string_view image, const Event& event, const EventBody& body) {
-    std::string row;
-    CDC_RETURN_IF_ERROR(append_row(row, *shape.table, event, image, options(body, "after.")));
-    Group& group = open_[shape.table->quoted];
-    const bool fits = group.batch.table == shape.table && group.batch.action == shape.action &&
-                      group.batch.omitted == shape.omitted && group.rows.size() < max_rows &&
-                      group.bytes + row.size() <= max_bytes && shape.table->key_is_canonical;
-    if (!fits) {
-        close(group);
-        if (shape.action != Action::remove) append_origin(shape.parameters, event, body);
-        group.batch = std::move(shape);
-    }
-    group.bytes += row.size();
-    if (!event.key.empty()) {
-        const auto [known, is_new] = group.row_of_key.try_emplace(event.key, group.rows.size());
-        if (!is_new) {
-            group.bytes -= group.rows[known->second].size();
-            group.rows[known->second] = std::move(row);
-            group.batch.events[known->second] = &event;
+Status Batcher::add_row(const Change& change) {
+    const ProjectionTable& table = change.table;
+    if (table.ordered) flush_ordered(table);
+    Open& open = open_[table.quoted];
+    if (open.table != &table) flush_table(table);
+    open.table = &table;
+    const std::string evidence_id = unescape_json(change.body.evidence_id);
+    const auto same_shape = [&](const Group& group) {
+        return group.batch.action == change.action && group.batch.omitted == change.omitted &&
+               group.evidence_id == evidence_id;
+    };
+    if (const auto known = open.places.find(change.event.key); known != open.places.end()) {
+        Group& group = open.groups[known->second.group];
+        if (same_shape(group) && !table.ordered) {
+            const std::size_t before = group.rows.bytes();
+            CDC_RETURN_IF_ERROR(group.rows.replace(known->second.row, change.image, change.event,
+                                                   options(change.body, "after.")));
+            open_bytes_ += group.rows.bytes() - before;
             return {};
         }
+        flush_table(table);
     }
-    group.rows.push_back(std::move(row));
-    group.batch.events.push_back(&event);
+    auto group = std::ranges::find_if(open.groups, same_shape);
+    const bool new_group = group == open.groups.end();
+    const bool full = !new_group && (group->rows.size() >= max_rows ||
+                                     group->rows.bytes() + change.image.size() > max_bytes);
+    if (full || !table.key_is_canonical ||
+        (new_group && open.groups.size() >= (table.ordered ? 1 : max_groups)))
+        flush_table(table);
+    return append(open, change, evidence_id);
+}
+
+Status Batcher::append(Open& open, const Change& change, const std::string& evidence_id) {
+    auto group = std::ranges::find_if(open.groups, [&](const Group& candidate) {
+        return candidate.batch.action == change.action && candidate.batch.omitted == change.omitted &&
+               candidate.evidence_id == evidence_id;
+    });
+    if (group == open.groups.end()) {
+        const bool keys_only = change.action == Action::remove;
+        Batch batch{&change.table, change.action, change.omitted, {}, &change.event, change.slice, 0};
+        if (!keys_only) {
+            batch.parameters.emplace_back(evidence_id);
+            batch.parameters.emplace_back(std::to_string(change.event.schema_version));
+        }
+        open.groups.push_back(
+            {std::move(batch), evidence_id,
+             RowSet(change.table, columns_of(change.table, change.action, change.omitted), keys_only)});
+        group = std::prev(open.groups.end());
+    }
+    const std::size_t before = group->rows.bytes();
+    CDC_RETURN_IF_ERROR(group->rows.append(change.image, change.event, options(change.body, "after.")));
+    open_bytes_ += group->rows.bytes() - before;
+    if (open.slices.empty() || open.slices.back() != change.slice) open.slices.push_back(change.slice);
+    if (change.event.key.empty()) return {};
+    const auto index = static_cast<std::size_t>(group - open.groups.begin());
+    open.places.emplace(change.event.key, Place{index, group->rows.size() - 1});
     return {};
 }
 
 void Batcher::close(Group& group) {
-    if (!group.rows.empty()) {
-        std::string rows;
-        rows.reserve(group.bytes + group.rows.size() + 2);
-        rows += '[';
-        for (const std::string& row : group.rows) {
-            if (rows.size() > 1) rows += ',';
-            rows += row;
-        }
-        rows += ']';
-        group.batch.parameters.push_back(std::move(rows));
-        closed_.push_back(std::move(group.batch));
+    if (group.rows.empty()) return;
+    group.batch.rows = group.rows.size();
+    if (group.batch.action != Action::remove) {
+        for (Parameter& parameter : group.rows.origins())
+            group.batch.parameters.push_back(std::move(parameter));
     }
-    group = {};
+    for (Parameter& parameter : group.rows.take_rows())
+        group.batch.parameters.push_back(std::move(parameter));
+    closed_.push_back(std::move(group.batch));
 }
 
 void Batcher::flush_table(const ProjectionTable& table) {
-    const auto group = open_.find(table.quoted);
-    if (group != open_.end()) close(group->second);
+    const auto open = open_.find(table.quoted);
+    if (open == open_.end()) return;
+    for (Group& group : open->second.groups) {
+        open_bytes_ -= group.rows.bytes();
+        close(group);
+    }
+    open->second.groups.clear();
+    open->second.places.clear();
+    open->second.slices.clear();
+}
+
+// Closes every ordered table but one, if that is ordered: their changes may depend on each other.
+void Batcher::flush_ordered(const ProjectionTable& but) {
+    if (!but.ordered) return;
+    for (const auto& [name, open] : open_) {
+        if (name != but.quoted && open.table->ordered) flush_table(*open.table);
+    }
 }
 
 void Batcher::flush() {
-    for (auto& [name, group] : open_)
-        close(group);
-    open_.clear();
+    for (const auto& [name, open] : open_)
+        flush_table(*open.table);
 }
 
 std::vector<Batch> Batcher::take() {
@@ -238,6 +295,7 @@ std::vector<Batch> Batcher::take() {
 
 void Batcher::clear() {
     open_.clear();
+    open_bytes_ = 0;
     closed_.clear();
 }
 

@@ -1,13 +1,15 @@
 // Batch: one SQL statement's worth of changes to one projection table, and Batcher, which makes them.
 //
-// Row by row would cost a statement for each event; the Batcher groups what may be done set-wise and keeps
-// each table's own order: a group takes rows of one shape (action, columns) and at most one row of a key (a
-// later image of the same key and shape replaces the earlier: only the transaction's end is seen). Changes of
-// different tables commute, so each table has its own open group.
+// Row by row would cost a statement for each event; the Batcher groups what may be done set-wise, over slices
+// and source transactions, and keeps the order that matters. A group takes rows of one shape (action,
+// columns); the open groups of a table hold different keys, so that their order does not matter, and at most
+// one row of a key (a later image of the same key and shape replaces the earlier). Where a key comes again in
+// another shape, or rows must be in order beyond their keys (ProjectionTable::ordered), what is open is
+// closed first. Changes of different tables commute, unless both are ordered.
 //
-// Owner: the Applier. A Batch and the open groups hold views into the slice that is being read: flush before
-// the slice ends. Thread: one. Failure: reject where an event can't be applied to its table (no key and no
-// old image); fatal where the line is not an envelope.
+// Owner: the Applier. A Batch and the open groups hold the slices that they have views into. Thread: one.
+// Failure: reject where an event can't be applied to its table (no key and no old image); fatal where the
+// line is not an envelope.
 #pragma once
 
 #include <cstddef>
@@ -20,8 +22,11 @@
 #include "config/config.h"
 #include "envelope/event.h"
 #include "envelope/event_body.h"
+#include "envelope/slice.h"
+#include "sinks/postgres/parameter.h"
 #include "sinks/postgres/projection_table.h"
 #include "sinks/postgres/row_json.h"
+#include "sinks/postgres/row_set.h"
 
 namespace cdc::projection {
 
@@ -42,9 +47,11 @@ enum class Action {
 struct Batch {
     const ProjectionTable* table = nullptr;
     Action action = Action::upsert;
-    std::vector<std::size_t> omitted;     // columns that are not in the events: their stored values stay
-    std::vector<std::string> parameters;  // as statements.h lists them for the action
-    std::vector<const Event*> events;     // whose changes these are
+    std::vector<std::size_t> omitted;   // columns that are not in the events: their stored values stay
+    std::vector<Parameter> parameters;  // as statements.h lists them for the action
+    const Event* first = nullptr;       // the first event whose change it is, in `slice`
+    SlicePtr slice;
+    std::size_t rows = 1;
 };
 
 class Batcher {
@@ -53,35 +60,65 @@ class Batcher {
     Batcher(config::Deletes deletes, bool json_as_string)
         : deletes_(deletes), json_as_string_(json_as_string) {}
 
-    // A row event or a truncate of table.
-    Status add(const ProjectionTable& table, const Event& event, const EventBody& body);
+    // A row event or a truncate of table; slice holds it.
+    Status add(const ProjectionTable& table, const Event& event, const EventBody& body,
+               const SlicePtr& slice);
     // Every row of the table is gone though no event says so of each (truncate, drop).
-    void add_all_gone(const ProjectionTable& table, const Event& event, const EventBody& body);
+    void add_all_gone(const ProjectionTable& table, const Event& event, const EventBody& body,
+                      const SlicePtr& slice);
     // Closes the open groups.
     void flush();
-    // The closed batches so far, in an order that keeps each table's own.
+    // The closed batches so far, in an order that keeps what matters.
     std::vector<Batch> take();
     void clear();
+    // What the open groups have, in bytes of their rows.
+    std::size_t open_bytes() const { return open_bytes_; }
 
   private:
+    // What an event's change is, before its row is encoded.
+    struct Change {
+        const ProjectionTable& table;
+        Action action;
+        std::vector<std::size_t> omitted;
+        std::string_view image;
+        const Event& event;
+        const EventBody& body;
+        const SlicePtr& slice;
+    };
     struct Group {
         Batch batch;
-        std::vector<std::string> rows;
-        std::unordered_map<std::string_view, std::size_t> row_of_key;
-        std::size_t bytes = 0;
+        std::string evidence_id;
+        RowSet rows;
+    };
+    struct Place {
+        std::size_t group = 0;
+        std::size_t row = 0;
+    };
+    // The open groups of one table, and where each of their keys is.
+    struct Open {
+        const ProjectionTable* table = nullptr;  // one definition at a time
+        std::vector<Group> groups;
+        std::unordered_map<std::string_view, Place> places;
+        std::vector<SlicePtr> slices;  // that the keys are views into
     };
 
-    Status add_keyed(const ProjectionTable& table, const Event& event, const EventBody& body);
-    Status add_keyless(const ProjectionTable& table, const Event& event, const EventBody& body);
-    Status add_move(const ProjectionTable& table, const Event& event, const EventBody& body);
-    Status add_row(Batch shape, std::string_view image, const Event& event, const EventBody& body);
+    Status add_keyed(const ProjectionTable& table, const Event& event, const EventBody& body,
+                     const SlicePtr& slice);
+    Status add_keyless(const ProjectionTable& table, const Event& event, const EventBody& body,
+                       const SlicePtr& slice);
+    Status add_move(const ProjectionTable& table, const Event& event, const EventBody& body,
+                    const SlicePtr& slice);
+    Status add_row(const Change& change);
+    Status append(Open& open, const Change& change, const std::string& evidence_id);
     ImageOptions options(const EventBody& body, std::string_view image) const;
     void close(Group& group);
     void flush_table(const ProjectionTable& table);
+    void flush_ordered(const ProjectionTable& but);
 
     config::Deletes deletes_;
     bool json_as_string_;
-    std::unordered_map<std::string_view, Group> open_;  // by the target's quoted name
+    std::unordered_map<std::string_view, Open> open_;  // by the target's quoted name
+    std::size_t open_bytes_ = 0;
     std::vector<Batch> closed_;
 };
 

@@ -1,7 +1,11 @@
 #include "sinks/postgres/ledger.h"
 
+#include <chrono>
+#include <thread>
 #include <utility>
-#include <vector>
+
+#include "base/log.h"
+#include "sinks/postgres/parameter.h"
 
 namespace cdc::projection {
 namespace {
@@ -20,7 +24,9 @@ std::string position_ddl(const std::string& table) {
     return "CREATE TABLE IF NOT EXISTS " + table +
            " (projection_name text PRIMARY KEY, system_identifier text NOT NULL, timeline bigint NOT NULL, "
            "slot text NOT NULL, end_lsn pg_lsn NOT NULL, streaming boolean NOT NULL, "
-           "updated_at timestamptz NOT NULL DEFAULT now()) WITH (fillfactor = 10)";
+           "updated_at timestamptz NOT NULL DEFAULT now(), fence bigint NOT NULL DEFAULT 0) WITH (fillfactor "
+           "= "
+           "10)";
 }
 
 std::string tables_ddl(const std::string& table) {
@@ -31,20 +37,52 @@ std::string tables_ddl(const std::string& table) {
            "UNIQUE (target_schema, target_table))";
 }
 
+// The envelope as bytes: a database in another encoding could not hold it as text.
+std::string dead_letters_ddl(const std::string& table) {
+    return "CREATE TABLE IF NOT EXISTS " + table +
+           " (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, projection_name text NOT NULL, "
+           "commit_lsn pg_lsn NOT NULL, seq bigint, source_id text NOT NULL, op_type text NOT NULL, "
+           "sqlstate text, reason text NOT NULL, hint text, envelope bytea NOT NULL, "
+           "parked_at timestamptz NOT NULL DEFAULT now())";
+}
+
 std::string move_sql(const std::string& position, const std::string& noted) {
     return "WITH moved AS (UPDATE " + position +
            " SET end_lsn = $3::pg_lsn, updated_at = now() WHERE projection_name = $1 AND end_lsn = "
-           "$2::pg_lsn RETURNING 1)" +
+           "$2::pg_lsn AND fence = $5::bigint RETURNING 1)" +
            noted + " SELECT 1 / count(*), set_config('synchronous_commit', $4, true) FROM moved";
 }
 
 std::string noted_in(const std::string& ledger) {
     return ", noted AS (INSERT INTO " + ledger +
            " (projection_name, commit_lsn, evidence_id, batch_id, source_commit, schema_version) SELECT $1, "
-           "$5, $6, $7, $8, $9::integer FROM moved ON CONFLICT (projection_name, commit_lsn) DO UPDATE SET "
+           "a.commit_lsn, a.evidence_id, a.batch_id, $6, a.schema_version FROM moved, unnest($7::text[], "
+           "$8::text[], $9::text[], $10::integer[]) AS a(commit_lsn, evidence_id, batch_id, schema_version) "
+           "ON CONFLICT (projection_name, commit_lsn) DO UPDATE SET "
            "evidence_id = EXCLUDED.evidence_id, applied_at = now(), batch_id = EXCLUDED.batch_id, "
            "source_commit = EXCLUDED.source_commit, schema_version = EXCLUDED.schema_version)";
 }
+
+// As bytea_in takes it.
+std::string hex(std::string_view bytes) {
+    constexpr std::string_view digits = "0123456789abcdef";
+    std::string text = "\\x";
+    for (const char byte : bytes) {
+        text += digits[static_cast<unsigned char>(byte) >> 4];
+        text += digits[static_cast<unsigned char>(byte) & 0xF];
+    }
+    return text;
+}
+
+std::string lock_name(const std::string& projection) {
+    return "cdc-worker projection " + projection;
+}
+
+constexpr const char* holder_sql =
+    "SELECT l.pid, coalesce(a.application_name, '') FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid) "
+    "WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.database = (SELECT oid FROM "
+    "pg_database WHERE datname = current_database()) AND (l.classid::bigint << 32 | l.objid::bigint) = "
+    "hashtextextended($1, 0)";
 
 // One look before each CREATE: CREATE … IF NOT EXISTS demands the privilege to create even where there is
 // nothing to do.
@@ -64,10 +102,11 @@ Status Ledger::open(Session& session, const std::string& ledger_schema, const Si
     ledger_ = *schema + ".projection_ledger";
     position_ = *schema + ".projection_position";
     tables_ = *schema + ".projection_table";
+    dead_letters_ = *schema + ".projection_dead_letter";
     move_sql_ = move_sql(position_, "");
     move_with_ledger_sql_ = move_sql(position_, noted_in(ledger_));
     CDC_RETURN_IF_ERROR(create_tables(session, ledger_schema));
-    return take_lock(session);
+    return try_lock(session);
 }
 
 Status Ledger::create_tables(Session& session, const std::string& ledger_schema) {
@@ -87,7 +126,8 @@ Status Ledger::create_tables(Session& session, const std::string& ledger_schema)
     const std::vector<std::pair<std::string, std::string>> wanted = {
         {"projection_ledger", ledger_ddl(ledger_)},
         {"projection_position", position_ddl(position_)},
-        {"projection_table", tables_ddl(tables_)}};
+        {"projection_table", tables_ddl(tables_)},
+        {"projection_dead_letter", dead_letters_ddl(dead_letters_)}};
     for (const auto& [name, ddl] : wanted) {
         Result<bool> found = exists(session,
                                     "SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = "
@@ -96,25 +136,41 @@ Status Ledger::create_tables(Session& session, const std::string& ledger_schema)
         if (!found.ok()) return found.status();
         if (!*found) CDC_RETURN_IF_ERROR(session.run_script("creating " + ledger_schema + "." + name, ddl));
     }
+    CDC_RETURN_IF_ERROR(add_fence(session, ledger_schema));
     return session.run_script("creating the ledger", "COMMIT");
 }
 
-// A session lock, so that it goes with the connection. The position's own check (send_move) would stop a
-// second worker too, but only after it has done harm to the first.
-Status Ledger::take_lock(Session& session) {
-    const std::string key = "cdc-worker projection " + context_->projection;
+// A projection_position that an earlier release made.
+Status Ledger::add_fence(Session& session, const std::string& ledger_schema) {
+    Result<bool> found =
+        exists(session,
+               "SELECT EXISTS (SELECT FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid "
+               "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname "
+               "= $2 AND a.attname = 'fence' AND NOT a.attisdropped)",
+               {ledger_schema, "projection_position"});
+    if (!found.ok()) return found.status();
+    if (*found) return {};
+    return session.run_script("adding fence to " + ledger_schema + ".projection_position",
+                              "ALTER TABLE " + position_ + " ADD COLUMN fence bigint NOT NULL DEFAULT 0");
+}
+
+// A session lock, so that it goes with the connection. It keeps two workers from taking a snapshot of the
+// same projection; once there is a slot, it is the slot that only one can have, and the fence that the other
+// finds.
+Status Ledger::try_lock(Session& session) {
     Result<pq::Rows> taken = session.run("locking projection " + context_->projection,
-                                         "SELECT pg_try_advisory_lock(hashtextextended($1, 0))", {key});
+                                         "SELECT pg_try_advisory_lock(hashtextextended($1, 0))",
+                                         {lock_name(context_->projection)});
     if (!taken.ok()) return taken.status();
-    if (taken->text(0, 0) == "t") return {};
-    Result<pq::Rows> holder = session.run(
-        "looking for the holder of projection " + context_->projection,
-        "SELECT l.pid, coalesce(a.application_name, '') FROM pg_locks l LEFT JOIN pg_stat_activity a USING "
-        "(pid) "
-        "WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.database = (SELECT oid FROM "
-        "pg_database WHERE datname = current_database()) AND (l.classid::bigint << 32 | l.objid::bigint) = "
-        "hashtextextended($1, 0)",
-        {key});
+    locked_ = taken->text(0, 0) == "t";
+    return {};
+}
+
+Status Ledger::require_lock(Session& session) {
+    if (!locked_) CDC_RETURN_IF_ERROR(try_lock(session));
+    if (locked_) return {};
+    Result<pq::Rows> holder = session.run("looking for the holder of projection " + context_->projection,
+                                          holder_sql, {lock_name(context_->projection)});
     if (!holder.ok()) return holder.status();
     std::string who;
     if (holder->count() > 0) {
@@ -122,6 +178,24 @@ Status Ledger::take_lock(Session& session) {
     }
     return Status::retry("projection " + context_->projection + " is held by another worker" + who,
                          "stop that worker, or give this pipeline's source another projection name");
+}
+
+// Its locks on rows would keep us waiting for as long as its connection stands.
+Status Ledger::end_holder(Session& session) {
+    log_warning("projection {}: a worker that has lost the slot still holds it, and is ended",
+                context_->projection);
+    const Status ended =
+        session
+            .run("ending the worker that lost the slot",
+                 std::string("SELECT pg_terminate_backend(pid) FROM (") + holder_sql + ") AS holder",
+                 {lock_name(context_->projection)})
+            .status();
+    if (!ended.ok()) log_warning("projection {}: {}", context_->projection, ended.to_string());
+    for (int tries = 0; tries < 50 && !locked_; ++tries) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(tries == 0 ? 0 : 100));
+        CDC_RETURN_IF_ERROR(try_lock(session));
+    }
+    return require_lock(session);
 }
 
 Result<std::optional<StoredPosition>> Ledger::stored_position(Session& session) {
@@ -144,40 +218,94 @@ Result<std::optional<StoredPosition>> Ledger::stored_position(Session& session) 
     return std::optional<StoredPosition>(std::move(position));
 }
 
-Status Ledger::write_position(Session& session, Lsn end_lsn, bool streaming) {
-    return session
-        .run("writing the position of projection " + context_->projection,
-             "INSERT INTO " + position_ +
-                 " AS p (projection_name, system_identifier, timeline, slot, end_lsn, streaming) VALUES ($1, "
-                 "$2, $3, $4, $5, $6) ON CONFLICT (projection_name) DO UPDATE SET system_identifier = "
-                 "EXCLUDED.system_identifier, timeline = EXCLUDED.timeline, slot = EXCLUDED.slot, end_lsn = "
-                 "EXCLUDED.end_lsn, streaming = EXCLUDED.streaming, updated_at = now()",
-             {context_->projection, context_->source.system_identifier,
-              std::to_string(context_->source.timeline), context_->slot, end_lsn.to_string(),
-              streaming ? "t" : "f"})
-        .status();
+// rows: the new fence, or none.
+Status Ledger::fenced(Result<pq::Rows> rows) {
+    if (!rows.ok()) return rows.status();
+    if (rows->count() == 0) {
+        return Status::retry("the position of projection " + context_->projection +
+                             " has moved since it was read");
+    }
+    fence_ = std::stoll(std::string(rows->text(0, 0)));
+    return {};
 }
 
-Status Ledger::begin_streaming(Session& session, Lsn start_lsn) {
-    Result<pq::Rows> rows =
-        session.run("writing the position of projection " + context_->projection,
-                    "UPDATE " + position_ +
-                        " SET streaming = true, updated_at = now() WHERE projection_name = $1 RETURNING 1",
-                    {context_->projection});
-    if (!rows.ok()) return rows.status();
-    return rows->count() > 0 ? Status() : write_position(session, start_lsn, true);
+Status Ledger::write_position(Session& session, Lsn end_lsn, bool streaming) {
+    return fenced(session.run(
+        "writing the position of projection " + context_->projection,
+        "INSERT INTO " + position_ +
+            " AS p (projection_name, system_identifier, timeline, slot, end_lsn, streaming, fence) VALUES "
+            "($1, "
+            "$2, $3, $4, $5, $6, 1) ON CONFLICT (projection_name) DO UPDATE SET system_identifier = "
+            "EXCLUDED.system_identifier, timeline = EXCLUDED.timeline, slot = EXCLUDED.slot, end_lsn = "
+            "EXCLUDED.end_lsn, streaming = EXCLUDED.streaming, updated_at = now(), fence = p.fence + 1 "
+            "RETURNING fence",
+        {context_->projection, context_->source.system_identifier, std::to_string(context_->source.timeline),
+         context_->slot, end_lsn.to_string(), streaming ? "t" : "f"}));
+}
+
+Status Ledger::begin_streaming(Session& session, Lsn stored, Lsn start_lsn) {
+    if (!stored) {
+        CDC_RETURN_IF_ERROR(require_lock(session));
+        return write_position(session, start_lsn, true);
+    }
+    if (!locked_) CDC_RETURN_IF_ERROR(end_holder(session));
+    return fenced(session.run("writing the position of projection " + context_->projection,
+                              "UPDATE " + position_ +
+                                  " SET streaming = true, updated_at = now(), fence = fence + 1 WHERE "
+                                  "projection_name = $1 AND end_lsn = $2::pg_lsn RETURNING fence",
+                              {context_->projection, stored.to_string()}));
 }
 
 Status Ledger::send_move(Session& session, const PositionMove& move, Ticket ticket) {
-    std::vector<std::string> parameters = {context_->projection, move.from.to_string(), move.to.to_string(),
-                                           move.durable ? session.durable_commit() : "off"};
-    if (!move.has_ledger_row) return session.send(move_sql_, parameters, std::move(ticket));
-    parameters.push_back(move.commit_lsn.to_string());
-    parameters.push_back(move.evidence_id);
-    parameters.push_back(move.batch_id);
-    parameters.push_back(context_->source_commit);
-    parameters.push_back(std::to_string(move.schema_version));
+    std::vector<Parameter> parameters = {context_->projection, move.from.to_string(), move.to.to_string(),
+                                         move.durable ? session.durable_commit() : "off",
+                                         std::to_string(fence_)};
+    if (move.applied.empty()) return session.send(move_sql_, parameters, std::move(ticket));
+    std::string lsns = array_head(text_oid, move.applied.size());
+    std::string evidence = lsns, batches = lsns;
+    std::string versions = array_head(int4_oid, move.applied.size());
+    for (const AppliedTransaction& applied : move.applied) {
+        append_element(lsns, applied.commit_lsn.to_string());
+        append_element(evidence, applied.evidence_id);
+        append_element(batches, applied.batch_id);
+        append_int32(versions, 4);
+        append_int32(versions, applied.schema_version);
+    }
+    parameters.emplace_back(context_->source_commit);
+    for (std::string* array : {&lsns, &evidence, &batches, &versions})
+        parameters.push_back(Parameter::of_binary(std::move(*array)));
     return session.send(move_with_ledger_sql_, parameters, std::move(ticket));
+}
+
+Status Ledger::why_not_moved(Session& session) const {
+    const std::string see = "see that only one worker runs the pipeline; start this one again once it is so";
+    Result<pq::Rows> rows =
+        session.run("reading the position of projection " + context_->projection,
+                    "SELECT fence FROM " + position_ + " WHERE projection_name = $1", {context_->projection});
+    if (!rows.ok()) return rows.status();
+    if (rows->count() > 0 && rows->text(0, 0) != std::to_string(fence_)) {
+        return Status::fatal("another worker has taken over projection " + context_->projection +
+                                 " (its fence is " + std::string(rows->text(0, 0)) + ", ours was " +
+                                 std::to_string(fence_) + "): this one has lost the slot",
+                             see);
+    }
+    return Status::fatal("another worker has moved the position of projection " + context_->projection, see);
+}
+
+Status Ledger::park(Session& session, const DeadLetter& letter) {
+    const auto or_null = [](const std::string& text) {
+        return text.empty() ? std::optional<std::string>() : std::optional<std::string>(text);
+    };
+    return session
+        .run("parking an event in the dead letters",
+             "INSERT INTO " + dead_letters_ +
+                 " (projection_name, commit_lsn, seq, source_id, op_type, sqlstate, reason, hint, envelope) "
+                 "VALUES ($1, $2::pg_lsn, $3::bigint, $4, $5, $6, $7, $8, $9::bytea)",
+             {context_->projection, letter.event.commit_lsn.to_string(),
+              letter.event.seq < 0 ? std::optional<std::string>() : std::to_string(letter.event.seq),
+              std::string(letter.event.source_id), std::string(1, static_cast<char>(letter.event.op)),
+              or_null(letter.sqlstate), letter.reason, or_null(letter.hint), hex(letter.event.line)})
+        .status();
 }
 
 }  // namespace cdc::projection

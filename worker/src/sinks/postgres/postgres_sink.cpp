@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/log.h"
+
 namespace cdc {
 namespace {
 
@@ -10,6 +12,12 @@ namespace {
 // being behind costs nothing but WAL that the source keeps.
 constexpr std::chrono::seconds idle_interval{5};
 constexpr std::uint64_t idle_bytes = 16u << 20;
+// While slices come thick and fast, the socket is looked at once for so many of them.
+constexpr unsigned hurry = 32;
+// How much WAL behind a refused event is still applied carefully: one seldom comes alone, and going back
+// costs more than going carefully.
+constexpr std::uint64_t careful_bytes = 1u << 20;
+constexpr std::size_t most_kept_bytes = 8u << 20;
 
 }  // namespace
 
@@ -34,7 +42,7 @@ Status PostgresSink::open(const SinkContext& context) {
     stored_ = std::move(stored).value();
     applier_ = std::make_unique<projection::Applier>(
         *session_, *ledger_, *tables_, projection::Batcher(settings_.deletes, context_.json_as_string),
-        stored_ ? stored_->end_lsn : Lsn{});
+        settings_.on_reject, stored_ ? stored_->end_lsn : Lsn{});
     return {};
 }
 
@@ -54,6 +62,7 @@ Status PostgresSink::run_durably(const std::string& where, const std::function<S
 
 Status PostgresSink::begin_snapshot(Lsn consistent_point) {
     CDC_RETURN_IF_ERROR(need_open());
+    CDC_RETURN_IF_ERROR(ledger_->require_lock(*session_));
     const auto start_anew = [&]() -> Status {
         CDC_RETURN_IF_ERROR(tables_->empty_registered());
         return ledger_->write_position(*session_, consistent_point, false);
@@ -65,6 +74,7 @@ Status PostgresSink::begin_snapshot(Lsn consistent_point) {
 
 Status PostgresSink::end_snapshot(Lsn consistent_point) {
     CDC_RETURN_IF_ERROR(need_open());
+    dry_ = true;
     CDC_RETURN_IF_ERROR(wait_for_all(Clock::time_point::max()));
     CDC_RETURN_IF_ERROR(applier_->send_snapshot_end(consistent_point));
     return applier_->settle();
@@ -72,8 +82,9 @@ Status PostgresSink::end_snapshot(Lsn consistent_point) {
 
 Status PostgresSink::begin_streaming(Lsn start_lsn) {
     CDC_RETURN_IF_ERROR(need_open());
-    CDC_RETURN_IF_ERROR(
-        run_durably("beginning to stream", [&] { return ledger_->begin_streaming(*session_, start_lsn); }));
+    CDC_RETURN_IF_ERROR(run_durably("beginning to stream", [&] {
+        return ledger_->begin_streaming(*session_, applier_->position(), start_lsn);
+    }));
     if (!applier_->position()) applier_->set_position(start_lsn);
     streaming_ = true;
     moved_at_ = Clock::now();
@@ -83,7 +94,8 @@ Status PostgresSink::begin_streaming(Lsn start_lsn) {
 Status PostgresSink::write(const SlicePtr& slice) {
     CDC_RETURN_IF_ERROR(need_open());
     queue_.push_back(slice);
-    return pump();
+    dry_ = false;
+    return {};  // poll follows
 }
 
 Status PostgresSink::advance(Lsn lsn) {
@@ -94,22 +106,115 @@ Status PostgresSink::advance(Lsn lsn) {
 
 Status PostgresSink::poll() {
     CDC_RETURN_IF_ERROR(need_open());
+    const bool hurry_on = !dry_ && ++hurried_ < hurry && !session_->output_pending();
+    return hurry_on ? with_care(&PostgresSink::apply_queued) : pump();
+}
+
+Status PostgresSink::ran_dry() {
+    CDC_RETURN_IF_ERROR(need_open());
+    dry_ = true;
     return pump();
 }
 
-// Sends while the socket takes it, reads what has come.
 Status PostgresSink::pump() {
+    hurried_ = 0;
+    return with_care(&PostgresSink::pump_once);
+}
+
+// Does a step, and where the target refuses a set, does it again carefully.
+Status PostgresSink::with_care(Status (PostgresSink::*step)()) {
+    Status status = (this->*step)();
+    while (status.code() == StatusCode::reject && !careful_now_) {
+        CDC_RETURN_IF_ERROR(go_back(status));
+        status = (this->*step)();
+    }
+    return status;
+}
+
+// Sends while the socket takes it, reads what has come.
+Status PostgresSink::pump_once() {
     CDC_RETURN_IF_ERROR(session_->exchange());
     CDC_RETURN_IF_ERROR(applier_->receive());
+    let_go();
+    do {
+        CDC_RETURN_IF_ERROR(apply_queued());
+        if (dry_ && queue_.empty()) CDC_RETURN_IF_ERROR(applier_->ran_dry());
+        CDC_RETURN_IF_ERROR(session_->exchange());
+        CDC_RETURN_IF_ERROR(applier_->receive());
+        let_go();
+    } while (!queue_.empty() && !session_->output_pending());
+    CDC_RETURN_IF_ERROR(send_due());
+    return session_->exchange();
+}
+
+// Hands slices on until the socket has enough of it.
+Status PostgresSink::apply_queued() {
     while (!queue_.empty() && !session_->output_pending()) {
         const SlicePtr slice = std::move(queue_.front());
         queue_.pop_front();
-        CDC_RETURN_IF_ERROR(applier_->apply(slice));
-        CDC_RETURN_IF_ERROR(session_->exchange());
-        CDC_RETURN_IF_ERROR(applier_->receive());
+        kept_.push_back({slice, 0});
+        kept_bytes_ += slice->bytes.size();
+        reached_ = std::max(reached_, slice->commit_lsn);
+        const bool careful = slice->commit_lsn < careful_until_;
+        CDC_RETURN_IF_ERROR(careful ? apply_carefully(slice) : applier_->apply(slice));
+        note_load();
+        let_go();
     }
-    CDC_RETURN_IF_ERROR(send_due());
-    return session_->exchange();
+    return {};
+}
+
+Status PostgresSink::apply_carefully(const SlicePtr& slice) {
+    CDC_RETURN_IF_ERROR(applier_->settle());  // what was sent before may be refused yet, as a set
+    careful_now_ = true;
+    const std::uint64_t parked = applier_->parked();
+    CDC_RETURN_IF_ERROR(applier_->apply_carefully(slice));
+    careful_now_ = false;
+    if (applier_->parked() > parked)
+        careful_until_ = std::max(careful_until_, Lsn{slice->commit_lsn.value + careful_bytes});
+    return {};
+}
+
+// Which load the last slice is of, and whether it may be kept until that is committed.
+void PostgresSink::note_load() {
+    Kept& last = kept_.back();
+    last.load = applier_->load_of_slice();
+    if (kept_bytes_ > most_kept()) not_kept_ = last.load;
+    const bool of_none = last.load > applier_->sent_loads() && !applier_->in_load();
+    while (!kept_.empty() && (of_none ? &kept_.back() == &last : kept_.back().load == not_kept_)) {
+        kept_bytes_ -= kept_.back().slice->bytes.size();
+        kept_.pop_back();
+        if (of_none) return;
+    }
+}
+
+void PostgresSink::let_go() {
+    while (!kept_.empty() && kept_.front().load != 0 && kept_.front().load <= applier_->confirmed_loads()) {
+        kept_bytes_ -= kept_.front().slice->bytes.size();
+        kept_.pop_front();
+    }
+}
+
+// Never so much that the reader, who stops at memory_limit, could wait for us while we wait for it.
+std::size_t PostgresSink::most_kept() const {
+    return std::min(most_kept_bytes, context_.memory_limit / 4);
+}
+
+// The target has refused a set: nothing behind it was executed. What is not committed is undone and queued
+// again, to be applied carefully.
+Status PostgresSink::go_back(const Status& refusal) {
+    careful_until_ = std::max(careful_until_, Lsn{reached_.value + 1});
+    let_go();
+    if (not_kept_ > applier_->confirmed_loads()) {
+        return Status::retry(
+            refusal.message() + "; its transaction is long: it is read again to find the event",
+            refusal.hint());
+    }
+    log_info("{}; looking for the event", refusal.to_string());
+    CDC_RETURN_IF_ERROR(applier_->roll_back());
+    for (; !kept_.empty(); kept_.pop_back())
+        queue_.push_front(kept_.back().slice);
+    kept_bytes_ = 0;
+    return {};
 }
 
 // The end LSN up to which nothing is left to do, though no position says so yet.
@@ -118,8 +223,7 @@ Lsn PostgresSink::idle_lsn() const {
 }
 
 Status PostgresSink::send_due() {
-    if (!streaming_ || !queue_.empty() || applier_->in_transaction() ||
-        applier_->durable_commit_under_way()) {
+    if (!streaming_ || !queue_.empty() || applier_->in_load() || applier_->durable_commit_under_way()) {
         return {};
     }
     const Lsn idle = idle_lsn();
@@ -146,8 +250,9 @@ Lsn PostgresSink::durable_lsn() const {
 
 bool PostgresSink::all_durable() const {
     if (!queue_.empty() || !session_->idle()) return false;
+    if (applier_->whole_load()) return false;
     if (!streaming_) return true;
-    const bool moved = idle_lsn() <= applier_->position() || applier_->in_transaction();
+    const bool moved = idle_lsn() <= applier_->position() || applier_->in_load();
     return moved && !applier_->has_loose_commits();
 }
 
@@ -165,6 +270,7 @@ Status PostgresSink::wait_for_all(Clock::time_point deadline) {
 Status PostgresSink::flush(std::chrono::milliseconds timeout) {
     CDC_RETURN_IF_ERROR(need_open());
     flushing_ = true;
+    dry_ = true;
     const Status status = wait_for_all(Clock::now() + timeout);
     flushing_ = false;
     return status;
@@ -172,6 +278,12 @@ Status PostgresSink::flush(std::chrono::milliseconds timeout) {
 
 void PostgresSink::close() {
     queue_.clear();
+    kept_.clear();
+    kept_bytes_ = 0;
+    not_kept_ = 0;
+    reached_ = {};
+    careful_now_ = false;
+    dry_ = false;
     applier_.reset();
     tables_.reset();
     ledger_.reset();

@@ -5,9 +5,14 @@
 // _ts_source, _deleted. What cannot be projected faithfully is refused, with the way out, never guessed.
 //
 // Idempotence key: the stored position (projection_position), which moves in the same target transaction as
-// the data. Guarantee: effectively once, as one source transaction is one target transaction, applied whole
-// or not at all; a crash of worker, source or target neither loses nor repeats one (applier.h on durability).
-// One worker at a time: a session lock, and a check of the position in every transaction.
+// the data. Guarantee: effectively once: whole source transactions, one or several to a target transaction
+// (applier.h), applied whole or not at all; a crash of worker, source or target neither loses nor repeats one
+// (applier.h on durability). One worker at a time: the fence and the position are checked in every
+// transaction (ledger.h).
+//
+// What the target refuses: the sets that are not committed are undone and their slices, which are kept until
+// then, applied again in the careful way, which finds the event; it is parked in projection_dead_letter, or
+// stops the pipeline (on_reject). A load too long to be kept is sent again by the source instead.
 //
 // Limits: a column that is added with a default at the source is null in the rows projected before, until
 // they change; a dropped column stays, as it was; a renamed table is projected anew, under its new name, from
@@ -51,6 +56,7 @@ class PostgresSink final : public Sink {
     Status write(const SlicePtr& slice) override;
     Status advance(Lsn lsn) override;
     Status poll() override;
+    Status ran_dry() override;
     int wait_fd() const override;
     std::optional<std::chrono::steady_clock::time_point> poll_deadline() const override;
     Lsn durable_lsn() const override;
@@ -62,6 +68,14 @@ class PostgresSink final : public Sink {
 
     Status need_open() const;
     Status pump();
+    Status pump_once();
+    Status with_care(Status (PostgresSink::*step)());
+    Status apply_queued();
+    Status apply_carefully(const SlicePtr& slice);
+    Status go_back(const Status& refusal);
+    void note_load();
+    void let_go();
+    std::size_t most_kept() const;
     Status send_due();
     Status wait_for_all(Clock::time_point deadline);
     Lsn idle_lsn() const;
@@ -77,8 +91,23 @@ class PostgresSink final : public Sink {
     std::unique_ptr<projection::Applier> applier_;
     std::optional<StoredPosition> stored_;
     std::deque<SlicePtr>
-        queue_;      // not sent yet, as the target does not take more; bounded by the byte budget
-    Lsn announced_;  // what advance said last
+        queue_;  // not sent yet, as the target does not take more; bounded by the byte budget
+    // Applied and not confirmed to be committed, each with the number of its load.
+    struct Kept {
+        SlicePtr slice;
+        std::uint64_t load = 0;
+    };
+    std::deque<Kept> kept_;
+    std::size_t kept_bytes_ = 0;
+    std::uint64_t not_kept_ = 0;  // the last load that was too long
+    Lsn reached_;                 // the latest commit LSN that was handed on
+    // Slices of transactions whose commit record starts before it are applied carefully; outlives close,
+    // since what was not kept comes again then.
+    Lsn careful_until_;
+    bool careful_now_ = false;
+    bool dry_ = false;      // nothing more is queued
+    unsigned hurried_ = 0;  // polls in a row without a look at the socket
+    Lsn announced_;         // what advance said last
     bool streaming_ = false;
     bool flushing_ = false;
     Clock::time_point moved_at_;  // when a position was last sent for its own sake

@@ -9,11 +9,19 @@
 
 namespace cdc::projection {
 
+// How a column's values reach the server where the rows go as arrays.
+enum class ColumnFrom {
+    text,  // an array of texts, each cast to the type: built-in types, whose casts from text are their input
+    literal,  // an array of the type itself: someone may have made a cast from text that means something else
+    json,     // neither: arrays, composites and domains over them
+};
+
 struct ProjectionColumn {
     std::string name;        // unquoted
     std::string quoted;      // as an SQL identifier
     std::string type;        // as the target's format_type prints it
     bool json_text = false;  // json, jsonb or a domain over them: handed over as the document's text
+    ColumnFrom from = ColumnFrom::text;
 };
 
 struct ProjectionTable {
@@ -27,6 +35,12 @@ struct ProjectionTable {
     // Two keys are equal only where their JSON is the same bytes. False for numeric (1.0 = 1.00), citext and
     // their like: then no statement may hold two rows, as they could be one.
     bool key_is_canonical = true;
+    // Rows go as one array a column; false where a column needs JSON.
+    bool as_arrays = true;
+    // Which row comes first matters beyond its own key: the target has another unique or exclusion
+    // constraint, a foreign key in either direction, or a trigger. Such tables' changes keep the source's
+    // order, also among each other.
+    bool ordered = false;
     // Columns that events of schema_version 0 still had and the source's table has not: not projected.
     std::vector<std::string> ignored;
 

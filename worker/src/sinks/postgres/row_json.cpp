@@ -66,6 +66,7 @@ Status append_row(std::string& out, const ProjectionTable& table, const Event& e
     out += options.source_id.empty() ? event.source_id : options.source_id;
     out += R"(","_seq":)";
     out += event.seq < 0 ? "null" : std::to_string(event.seq);
+    if (options.origin > 0) out += ",\"_origin\":" + std::to_string(options.origin);
     const bool has_nulls = options.json_null != nullptr && !options.json_null->empty();
     const bool has_documents = std::ranges::any_of(table.columns, &ProjectionColumn::json_text);
     if (!options.json_as_string && (has_documents || has_nulls)) {

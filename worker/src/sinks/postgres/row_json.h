@@ -22,6 +22,7 @@ struct ImageOptions {
     const std::vector<std::string>* json_null = nullptr;  // "after.doc": JSON nulls, not SQL NULLs
     std::string_view json_null_prefix = "after.";
     bool json_as_string = false;  // json columns are strings of text already
+    int origin = 0;               // from 1: goes as _origin (row_set.h)
 };
 
 // Appends one object: the row's _source_id and _seq, then the image's members. Fatal where image is not a

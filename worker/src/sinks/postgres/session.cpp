@@ -37,12 +37,21 @@ const std::vector<std::string> session_settings = {"search_path=pg_catalog",
                                                    "default_transaction_isolation=read committed",
                                                    "default_transaction_read_only=off"};
 
-std::vector<const char*> pointers(const std::vector<std::string>& values) {
-    std::vector<const char*> out;
-    for (const std::string& value : values)
-        out.push_back(value.c_str());
-    return out;
-}
+// Parameters as libpq takes them.
+struct RawParameters {
+    std::vector<const char*> values;
+    std::vector<int> lengths;
+    std::vector<int> formats;
+
+    explicit RawParameters(const std::vector<Parameter>& parameters) {
+        for (const Parameter& parameter : parameters) {
+            values.push_back(parameter.bytes.c_str());
+            lengths.push_back(static_cast<int>(parameter.bytes.size()));
+            formats.push_back(parameter.binary ? 1 : 0);
+        }
+    }
+    int count() const { return static_cast<int>(values.size()); }
+};
 
 }  // namespace
 
@@ -141,17 +150,22 @@ Result<std::string> Session::prepared_name(const std::string& sql) {
     return name;
 }
 
-Status Session::send(const std::string& sql, const std::vector<std::string>& parameters, Ticket ticket) {
+Status Session::send(const std::string& sql, const std::vector<Parameter>& parameters, Ticket ticket) {
     CDC_RETURN_IF_ERROR(enter_pipeline());
     Result<std::string> name = prepared_name(sql);
     if (!name.ok()) return name.status();
-    const std::vector<const char*> values = pointers(parameters);
-    const int count = static_cast<int>(values.size());
-    const int ok =
-        name->empty()
-            ? PQsendQueryParams(native(), sql.c_str(), count, nullptr, values.data(), nullptr, nullptr, 0)
-            : PQsendQueryPrepared(native(), name->c_str(), count, values.data(), nullptr, nullptr, 0);
+    const RawParameters raw(parameters);
+    const int ok = name->empty()
+                       ? PQsendQueryParams(native(), sql.c_str(), raw.count(), nullptr, raw.values.data(),
+                                           raw.lengths.data(), raw.formats.data(), 0)
+                       : PQsendQueryPrepared(native(), name->c_str(), raw.count(), raw.values.data(),
+                                             raw.lengths.data(), raw.formats.data(), 0);
     return sent(ok, std::move(ticket));
+}
+
+Status Session::forget_prepared() {
+    prepared_.clear();
+    return run_script("forgetting prepared statements", "DEALLOCATE ALL");
 }
 
 Status Session::request_results() {

@@ -28,13 +28,12 @@
 namespace cdc::projection {
 
 // What a sent message was for: comes back with its result.
-enum class Purpose { prepare, begin, change, position, commit, sync };
+enum class Purpose { prepare, begin, savepoint, change, position, commit, sync };
 
 struct Ticket {
     Purpose purpose = Purpose::change;
     std::string sql;             // prepare only
     std::optional<Batch> batch;  // change only, without its parameters
-    SlicePtr slice;              // what the batch's events point into; held until the result is here
     std::optional<Lsn> end_lsn;  // commit only: the position that it stores
     bool durable = false;        // commit only: it waits for the target's disk
 };
@@ -60,7 +59,10 @@ class Session {
     Status run_script(const std::string& where, const std::string& sql);
 
     // Sends a statement; a text seen before is not parsed again.
-    Status send(const std::string& sql, const std::vector<std::string>& parameters, Ticket ticket);
+    Status send(const std::string& sql, const std::vector<Parameter>& parameters, Ticket ticket);
+    // After an error: what was sent behind it was skipped, so nothing is known to be prepared. Only when
+    // idle(), in a transaction that has been rolled back.
+    Status forget_prepared();
     // Asks the server to send the results of what it has executed so far.
     Status request_results();
     // Ends the pipeline: the server answers everything, errors included, and listens again.

@@ -45,7 +45,7 @@ std::string rows_of(int number, const std::string& alias, const Columns& columns
     });
     if (!list.empty()) list += ", ";
     return "json_to_recordset(" + parameter(number) + "::json) AS " + alias + "(" + list +
-           "\"_source_id\" text, \"_seq\" bigint)";
+           "\"_source_id\" text, \"_seq\" bigint, \"_origin\" integer)";
 }
 
 std::string value_of(const std::string& alias, const ProjectionColumn& column) {
@@ -57,6 +57,32 @@ std::string keys_match(const ProjectionTable& table, const std::string& alias) {
     return joined(key_columns(table), " AND ", [&alias](const ProjectionColumn& column) {
         return "t." + column.quoted + " = " + value_of(alias, column);
     });
+}
+
+// A set of rows as a FROM item x, from parameter `first` on, as row_set.h sends it.
+std::string set_of(const ProjectionTable& table, const Columns& columns, int first, bool keys_only) {
+    if (!table.as_arrays) return rows_of(first, "x", columns);
+    std::string arrays, names;
+    for (const ProjectionColumn* column : columns) {
+        arrays +=
+            parameter(first++) + "::" + (column->from == ColumnFrom::text ? "text" : column->type) + "[], ";
+        names += column->quoted + ", ";
+    }
+    if (keys_only) {
+        arrays.resize(arrays.size() - 2);
+        names.resize(names.size() - 2);
+    } else {
+        arrays += parameter(first) + "::text[], " + parameter(first + 1) + "::bigint[], " +
+                  parameter(first + 2) + "::integer[]";
+        names += "\"_source_id\", \"_seq\", \"_origin\"";
+    }
+    return "unnest(" + arrays + ") AS x(" + names + ")";
+}
+
+std::string value_in_set(const ProjectionTable& table, const ProjectionColumn& column) {
+    if (!table.as_arrays) return value_of("x", column);
+    const std::string value = "x." + column.quoted;
+    return column.from == ColumnFrom::text ? value + "::" + column.type : value;
 }
 
 // The envelope columns' values, in the order of envelope_columns; origin: the first of its four parameters.
@@ -84,19 +110,20 @@ std::string envelope_assignments(int origin, const std::string& source_id, const
 }
 
 std::string insert_sql(const ProjectionTable& table, const Columns& columns, bool deleted) {
-    std::string names = joined(columns, ", ", [](const ProjectionColumn& column) { return column.quoted; });
-    std::string values =
-        joined(columns, ", ", [](const ProjectionColumn& column) { return value_of("x", column); });
-    for (const auto& [name, value] : envelope_values(1, "x.\"_source_id\"", "x.\"_seq\"", deleted)) {
-        if (!names.empty()) {
-            names += ", ";
-            values += ", ";
-        }
-        names += "\"" + name + "\"";
-        values += value;
+    std::string names, values;
+    for (const ProjectionColumn* column : columns) {
+        names += column->quoted + ", ";
+        values += value_in_set(table, *column) + ", ";
     }
+    for (const char* name : envelope_columns)
+        names += "\"" + std::string(name) + "\", ";
+    names.resize(names.size() - 2);
+    values +=
+        "x.\"_source_id\", $1::text, ($3::pg_lsn[])[x.\"_origin\"], x.\"_seq\", $2::integer, "
+        "($4::timestamptz[])[x.\"_origin\"], ";
+    values += deleted ? "true" : "false";
     return "INSERT INTO " + table.quoted + " (" + names + ") SELECT " + values + " FROM " +
-           rows_of(5, "x", columns);
+           set_of(table, columns, 5, false);
 }
 
 std::string upsert_sql(const ProjectionTable& table, const Columns& columns, bool deleted) {
@@ -156,6 +183,16 @@ std::string change_one_sql(const ProjectionTable& table, const Columns& columns,
 
 }  // namespace
 
+std::vector<std::size_t> columns_of(const ProjectionTable& table, Action action,
+                                    const std::vector<std::size_t>& omitted) {
+    if (action == Action::tombstone || action == Action::remove) return table.key;
+    std::vector<std::size_t> columns;
+    for (std::size_t i = 0; i < table.columns.size(); ++i) {
+        if (std::ranges::find(omitted, i) == omitted.end()) columns.push_back(i);
+    }
+    return columns;
+}
+
 std::string statement_sql(const ProjectionTable& table, Action action,
                           const std::vector<std::size_t>& omitted) {
     const Columns columns = columns_without(table, omitted);
@@ -166,8 +203,10 @@ std::string statement_sql(const ProjectionTable& table, Action action,
         case Action::tombstone:
             return upsert_sql(table, key, true);
         case Action::remove:
-            return "DELETE FROM " + table.quoted + " AS t USING " + rows_of(1, "x", key) + " WHERE " +
-                   keys_match(table, "x");
+            return "DELETE FROM " + table.quoted + " AS t USING " + set_of(table, key, 1, true) + " WHERE " +
+                   joined(key, " AND ", [&table](const ProjectionColumn& column) {
+                       return "t." + column.quoted + " = " + value_in_set(table, column);
+                   });
         case Action::clear_key:
             return "DELETE FROM " + table.quoted + " AS t USING " + rows_of(1, "x", key) + " WHERE " +
                    keys_match(table, "x") + " AND t.\"_deleted\"";

@@ -1,9 +1,11 @@
 // The SQL of each Action, as text with parameters. Values reach the server as parameters only; identifiers
 // and types come quoted from a ProjectionTable.
 //
-// Parameters, in order ("origin" is evidence_id, commit_lsn, schema_version, ts_source; "rows" a JSON array):
-//   upsert, tombstone, append    origin, rows
-//   remove                       rows
+// Parameters, in order ("origin" is evidence_id, commit_lsn, schema_version, ts_source; "rows" as row_set.h
+// has them: an array a column, and _source_id, _seq, _origin, or one JSON array):
+//   upsert, tombstone, append    evidence_id, schema_version, [commit_lsn …], [ts_source …], rows
+//   remove                       rows, of the key's columns alone
+// One row, as a JSON array:
 //   clear_key                    [new key]
 //   move_key                     [old key], [new key]
 //   replace_one, tombstone_one   old source_id, [old image], origin, [row]
@@ -22,6 +24,10 @@
 #include "sinks/postgres/projection_table.h"
 
 namespace cdc::projection {
+
+// The columns that the rows of a set (upsert, tombstone, append, remove) have.
+std::vector<std::size_t> columns_of(const ProjectionTable& table, Action action,
+                                    const std::vector<std::size_t>& omitted);
 
 std::string statement_sql(const ProjectionTable& table, Action action,
                           const std::vector<std::size_t>& omitted);

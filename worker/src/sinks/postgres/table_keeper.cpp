@@ -235,8 +235,11 @@ Result<ProjectionTable> TableKeeper::describe_table(const Names& names, const Ta
         if (found == nullptr) return Status::retry("projection table " + table.target + " is being changed");
         Result<std::string> name = session_.quote_identifier(column.name);
         if (!name.ok()) return name.status();
-        table.columns.push_back({column.name, std::move(name).value(), found->type, found->json});
+        table.columns.push_back(
+            {column.name, std::move(name).value(), found->type, found->json, found->from});
+        table.as_arrays = table.as_arrays && found->from != ColumnFrom::json;
     }
+    table.ordered = target->ordered;
     for (const std::string& name : key) {
         const auto column = std::ranges::find(table.columns, name, &ProjectionColumn::name);
         if (column == table.columns.end()) {
@@ -266,7 +269,7 @@ Status TableKeeper::create(const Names& names, const TableDefinition& definition
         Result<std::string> name = session_.quote_identifier(definition.columns[i].name);
         if (!name.ok()) return name.status();
         table.columns.push_back({definition.columns[i].name, std::move(name).value(),
-                                 projected_type(definition.columns[i], types[i]), false});
+                                 projected_type(definition.columns[i], types[i])});
     }
     for (const std::string& name : key) {
         const auto column = std::ranges::find(table.columns, name, &ProjectionColumn::name);

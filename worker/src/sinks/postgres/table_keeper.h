@@ -53,6 +53,10 @@ class TableKeeper {
     // change of all rows. Waits, as prepare does.
     Result<const ProjectionTable*> registered(const Event& event);
 
+    // What is known of the tables is looked at again when they are next needed: after a rollback, or where
+    // the target may have been changed under us.
+    void forget() { known_.clear(); }
+
     // Empties every table that is registered for the projection; waits. Inside the caller's transaction.
     Status empty_registered();
 

@@ -1,26 +1,39 @@
 #include "sinks/postgres/target_catalog.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "sinks/postgres/row_json.h"
 
 namespace cdc::projection {
 namespace {
 
+// Ordered: a unique or exclusion constraint beside the primary key, a foreign key in either direction, a
+// trigger, a rule; of the table itself or, where it is partitioned, of any part of it.
 constexpr const char* relation_sql =
-    "SELECT c.oid, c.relkind IN ('r', 'p') FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
-    "WHERE n.nspname = $1 AND c.relname = $2";
+    "SELECT c.oid, c.relkind IN ('r', 'p'), EXISTS (SELECT FROM (SELECT c.oid AS relid UNION SELECT relid "
+    "FROM pg_partition_tree(c.oid)) p WHERE EXISTS (SELECT FROM pg_index i WHERE i.indrelid = p.relid AND "
+    "(i.indisunique OR i.indisexclusion) AND NOT i.indisprimary) OR EXISTS (SELECT FROM pg_constraint f "
+    "WHERE "
+    "f.contype = 'f' AND p.relid IN (f.conrelid, f.confrelid)) OR EXISTS (SELECT FROM pg_trigger t WHERE "
+    "t.tgrelid = p.relid AND NOT t.tgisinternal) OR EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = "
+    "p.relid)) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND "
+    "c.relname = $2";
 
 // The base type is found through any number of domains.
 constexpr const char* columns_sql =
-    "SELECT a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.atthasdef OR a.attidentity <> "
+    "SELECT a.attname, CASE WHEN b.nested THEN 'json' WHEN t.typnamespace = 'pg_catalog'::regnamespace AND "
+    "t.typtype <> 'd' THEN 'text' WHEN t.typarray <> 0 AND t.typdelim = ',' THEN 'literal' ELSE 'json' END, "
+    "format_type(a.atttypid, a.atttypmod), a.attnotnull, a.atthasdef OR a.attidentity <> "
     "'', "
     "a.attgenerated <> '' OR a.attidentity = 'a', b.base IN ('json'::regtype, 'jsonb'::regtype), "
     "b.base = ANY ('{smallint,integer,bigint,oid,uuid,text,character varying,character,boolean,date,"
     "timestamp,timestamptz,bytea,name}'::regtype[]) "
-    "FROM pg_attribute a CROSS JOIN LATERAL (WITH RECURSIVE chain(type) AS (SELECT a.atttypid UNION ALL "
-    "SELECT t.typbasetype FROM chain JOIN pg_type t ON t.oid = chain.type WHERE t.typtype = 'd') "
-    "SELECT t.oid AS base FROM chain JOIN pg_type t ON t.oid = chain.type WHERE t.typtype <> 'd') b "
+    "FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid CROSS JOIN LATERAL (WITH RECURSIVE chain(type) "
+    "AS (SELECT a.atttypid UNION ALL "
+    "SELECT d.typbasetype FROM chain JOIN pg_type d ON d.oid = chain.type WHERE d.typtype = 'd') "
+    "SELECT t.oid AS base, t.typcategory = 'A' OR t.typtype NOT IN ('b', 'e', 'r', 'm') AS nested FROM chain "
+    "JOIN pg_type t ON t.oid = chain.type WHERE t.typtype <> 'd') b "
     "WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
 
 constexpr const char* unique_sql =
@@ -41,6 +54,11 @@ constexpr const char* types_sql =
     "CROSS JOIN LATERAL (SELECT CASE WHEN n.name ~ '--|/[*]' THEN NULL ELSE to_regtype(n.name) END AS type) "
     "r "
     "ORDER BY n.position";
+
+ColumnFrom column_from(std::string_view word) {
+    if (word == "text") return ColumnFrom::text;
+    return word == "literal" ? ColumnFrom::literal : ColumnFrom::json;
+}
 
 }  // namespace
 
@@ -66,12 +84,21 @@ Result<TargetTable> read_target_table(Session& session, const TargetName& name) 
     if (relation->count() == 0) return table;
     table.exists = true;
     table.writable = relation->text(0, 1) == "t";
+    table.ordered = relation->text(0, 2) == "t";
     Result<pq::Rows> rows = session.run(where, columns_sql, {std::string(relation->text(0, 0))});
     if (!rows.ok()) return rows.status();
     for (int row = 0; row < rows->count(); ++row) {
         const auto yes = [&](int column) { return rows->text(row, column) == "t"; };
-        table.columns.push_back({std::string(rows->text(row, 0)), std::string(rows->text(row, 1)), yes(2),
-                                 yes(3), yes(4), yes(5), yes(6)});
+        TargetColumn column;
+        column.name = rows->text(row, 0);
+        column.from = column_from(rows->text(row, 1));
+        column.type = rows->text(row, 2);
+        column.not_null = yes(3);
+        column.has_default = yes(4);
+        column.generated = yes(5);
+        column.json = yes(6);
+        column.canonical_key = yes(7);
+        table.columns.push_back(std::move(column));
     }
     return table;
 }

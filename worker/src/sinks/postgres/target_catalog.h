@@ -7,6 +7,7 @@
 
 #include "base/status.h"
 #include "envelope/table_definition.h"
+#include "sinks/postgres/projection_table.h"
 #include "sinks/postgres/session.h"
 #include "sinks/postgres/target_name.h"
 
@@ -17,14 +18,16 @@ struct TargetColumn {
     std::string type;  // format_type
     bool not_null = false;
     bool has_default = false;
-    bool generated = false;      // GENERATED ALWAYS, as a column or as an identity
-    bool json = false;           // json, jsonb or a domain over them
+    bool generated = false;  // GENERATED ALWAYS, as a column or as an identity
+    bool json = false;       // json, jsonb or a domain over them
+    ColumnFrom from = ColumnFrom::text;
     bool canonical_key = false;  // equal values have the same JSON: see ProjectionTable::key_is_canonical
 };
 
 struct TargetTable {
     bool exists = false;
     bool writable = false;  // an ordinary or partitioned table
+    bool ordered = false;   // see ProjectionTable::ordered
     std::vector<TargetColumn> columns;
 
     const TargetColumn* find(const std::string& name) const;

@@ -148,20 +148,61 @@ TEST_F(Recovery, ASnapshotMakesAgainWhatSomeoneDropped) {
     EXPECT_EQ(orders(), "2|5|~|~|f\n");
 }
 
-TEST_F(Recovery, OnlyOneWorkerHasAProjection) {
-    start();
+TEST_F(Recovery, OnlyOneWorkerTakesASnapshotOfAProjection) {
+    open_for_snapshot({0x1000});
     PostgresSink second(settings());
-    const Status status = second.open(context_);
-    EXPECT_EQ(status.code(), StatusCode::retry);
-    EXPECT_THAT(status.message(), HasSubstr("projection shop is held by another worker (pid "));
-    EXPECT_THAT(status.message(), HasSubstr("cdc-worker shop"));
+    ok(second.open(context_));
+    for (const bool streaming : {false, true}) {
+        const Status status = streaming ? second.begin_streaming({0x1000}) : second.begin_snapshot({0x1000});
+        EXPECT_EQ(status.code(), StatusCode::retry);
+        EXPECT_THAT(status.message(), HasSubstr("projection shop is held by another worker (pid "));
+        EXPECT_THAT(status.message(), HasSubstr("cdc-worker shop"));
+    }
     PostgresSink other(settings());
     const SinkContext other_context = context_of("another");
     ok(other.open(other_context));
+    ok(other.begin_snapshot({0x1000}));
+}
+
+// Who begins to stream has the slot.
+TEST_F(Recovery, AWorkerThatBeginsToStreamTakesTheProjectionFromTheOneThatLostTheSlot) {
+    start();
+    ok(apply({inserted("1", order("1", "1"))}));
+    auto second = std::make_unique<PostgresSink>(settings());
+    ok(second->open(context_));
+    ok(apply({updated("1", order("1", "2"))}));
+    EXPECT_EQ(second->begin_streaming({0x1140}).code(), StatusCode::retry)
+        << "the position has moved since it was read";
+    ok(second->open(context_));
+    ok(second->begin_streaming({0x1240}));
+    const std::vector<SlicePtr> slices = next({updated("1", order("1", "3"))});
+    EXPECT_FALSE(write(slices).ok()) << "the first one's session is ended";
+    ok(second->write(slices[0]));
+    ok(second->flush(std::chrono::seconds(20)));
+    EXPECT_EQ(orders(), "1|3|~|~|f\n");
+}
+
+TEST_F(Recovery, AWorkerThatWasFencedOffWritesNothingAndSaysWhy) {
+    start();
+    ok(apply({inserted("1", order("1", "1"))}));
+    run("UPDATE projection_position SET fence = fence + 1");
+    const Status status = apply({updated("1", order("1", "2"))});
+    EXPECT_EQ(status.code(), StatusCode::fatal);
+    EXPECT_THAT(status.message(),
+                HasSubstr("another worker has taken over projection shop (its fence is 2, ours "
+                          "was 1): this one has lost the slot"));
     sink_->close();
-    for (int tries = 0; tries < 100 && !second.open(context_).ok(); ++tries)
-        std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    ok(second.stored_position().status());
+    EXPECT_EQ(orders(), "1|1|~|~|f\n");
+}
+
+TEST_F(Recovery, APositionOfAnEarlierReleaseGetsItsFence) {
+    start();
+    ok(apply({inserted("1", order("1", "1"))}));
+    sink_->close();
+    run("ALTER TABLE projection_position DROP COLUMN fence");
+    start();
+    ok(apply({updated("1", order("1", "2"))}));
+    EXPECT_EQ(rows("SELECT fence, end_lsn FROM projection_position"), "1|0/1240\n");
 }
 
 TEST_F(Recovery, AWorkerThatLostTheProjectionIsStopped) {

@@ -12,9 +12,8 @@ using ::testing::Not;
 ProjectionTable orders() {
     ProjectionTable table;
     table.quoted = "\"s\".\"or\"\"ders\"";
-    table.columns = {{"id", "\"id\"", "integer", false},
-                     {"k\"", "\"k\"\"\"", "text", false},
-                     {"doc", "\"doc\"", "jsonb", true}};
+    table.columns = {
+        {"id", "\"id\"", "integer"}, {"k\"", "\"k\"\"\"", "text"}, {"doc", "\"doc\"", "jsonb", true}};
     table.key = {0, 1};
     return table;
 }
@@ -23,13 +22,32 @@ TEST(Statements, UpsertSetsEveryColumnButTheKey) {
     EXPECT_EQ(
         statement_sql(orders(), Action::upsert, {}),
         R"(INSERT INTO "s"."or""ders" ("id", "k""", "doc", "_source_id", "_evidence_id", "_commit_lsn", "_seq", )"
-        R"("_schema_version", "_ts_source", "_deleted") SELECT x."id", x."k""", x."doc"::jsonb, x."_source_id", )"
-        R"($1::text, $2::pg_lsn, x."_seq", $3::integer, $4::timestamptz, false FROM )"
-        R"(json_to_recordset($5::json) AS x("id" integer, "k""" text, "doc" text, "_source_id" text, "_seq" )"
-        R"(bigint) ON CONFLICT ("id", "k""") DO UPDATE SET "doc" = EXCLUDED."doc", "_source_id" = )"
+        R"("_schema_version", "_ts_source", "_deleted") SELECT x."id"::integer, x."k"""::text, x."doc"::jsonb, )"
+        R"(x."_source_id", $1::text, ($3::pg_lsn[])[x."_origin"], x."_seq", $2::integer, )"
+        R"(($4::timestamptz[])[x."_origin"], false FROM unnest($5::text[], $6::text[], $7::text[], $8::text[], )"
+        R"($9::bigint[], $10::integer[]) AS x("id", "k""", "doc", "_source_id", "_seq", "_origin") )"
+        R"(ON CONFLICT ("id", "k""") DO UPDATE SET "doc" = EXCLUDED."doc", "_source_id" = )"
         R"(EXCLUDED."_source_id", "_evidence_id" = EXCLUDED."_evidence_id", "_commit_lsn" = )"
         R"(EXCLUDED."_commit_lsn", "_seq" = EXCLUDED."_seq", "_schema_version" = EXCLUDED."_schema_version", )"
         R"("_ts_source" = EXCLUDED."_ts_source", "_deleted" = EXCLUDED."_deleted")");
+}
+
+TEST(Statements, NestedValuesAreReadFromJson) {
+    ProjectionTable table = orders();
+    table.as_arrays = false;
+    EXPECT_THAT(statement_sql(table, Action::upsert, {}),
+                HasSubstr(R"(x."doc"::jsonb, x."_source_id", $1::text, ($3::pg_lsn[])[x."_origin"], )"));
+    EXPECT_THAT(statement_sql(table, Action::upsert, {}),
+                HasSubstr(R"(FROM json_to_recordset($5::json) AS x("id" integer, "k""" text, "doc" text, )"
+                          R"("_source_id" text, "_seq" bigint, "_origin" integer))"));
+}
+
+TEST(Statements, ATypeOfTheUsersIsReadByItsOwnInput) {
+    ProjectionTable table = orders();
+    table.columns[2] = {"mood", "\"mood\"", "public.mood", false, ColumnFrom::literal};
+    const std::string sql = statement_sql(table, Action::upsert, {});
+    EXPECT_THAT(sql, HasSubstr(R"(x."mood", x."_source_id")"));
+    EXPECT_THAT(sql, HasSubstr("$7::public.mood[]"));
 }
 
 TEST(Statements, AnOmittedColumnIsNowhere) {
@@ -39,14 +57,13 @@ TEST(Statements, AnOmittedColumnIsNowhere) {
 TEST(Statements, ATombstoneHasTheKeyOnly) {
     const std::string sql = statement_sql(orders(), Action::tombstone, {});
     EXPECT_THAT(sql, Not(HasSubstr("doc")));
-    EXPECT_THAT(sql, HasSubstr("$4::timestamptz, true FROM"));
+    EXPECT_THAT(sql, HasSubstr(R"(($4::timestamptz[])[x."_origin"], true FROM)"));
 }
 
 TEST(Statements, ADeleteFindsByTheWholeKey) {
-    EXPECT_EQ(
-        statement_sql(orders(), Action::remove, {}),
-        R"(DELETE FROM "s"."or""ders" AS t USING json_to_recordset($1::json) AS x("id" integer, "k""" text, )"
-        R"("_source_id" text, "_seq" bigint) WHERE t."id" = x."id" AND t."k""" = x."k""")");
+    EXPECT_EQ(statement_sql(orders(), Action::remove, {}),
+              R"(DELETE FROM "s"."or""ders" AS t USING unnest($1::text[], $2::text[]) AS x("id", "k""") )"
+              R"(WHERE t."id" = x."id"::integer AND t."k""" = x."k"""::text)");
     EXPECT_THAT(statement_sql(orders(), Action::clear_key, {}), HasSubstr(R"( AND t."_deleted")"));
 }
 

@@ -1,0 +1,217 @@
+// Applier's target transactions: when one begins and ends, and what its results mean.
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "base/failpoint.h"
+#include "sinks/postgres/applier.h"
+#include "sinks/postgres/sql_error.h"
+#include "sinks/postgres/statements.h"
+
+namespace cdc::projection {
+namespace {
+
+// Loads under way before another waits for an answer: one is executed while the next is on its way to it.
+constexpr std::uint64_t most_under_way = 2;
+// A load is committed at the end of the source transaction that passes one of these, whatever waits behind
+// it: none of the rows, bytes or time that a larger one would save is worth its latency.
+constexpr std::size_t large_rows = 5000;
+constexpr std::size_t large_bytes = 2u << 20;
+constexpr std::chrono::milliseconds large_age{50};
+
+constexpr const char* division_by_zero = "22012";  // what a statement that had to change a row fails with
+
+bool finds_by_old_image(Action action) {
+    return action == Action::replace_one || action == Action::tombstone_one || action == Action::remove_one;
+}
+
+Ticket ticket_for(Purpose purpose) {
+    Ticket ticket;
+    ticket.purpose = purpose;
+    return ticket;
+}
+
+std::string what_was_done(const Ticket& ticket) {
+    if (ticket.batch) {
+        std::string text = "applying to " + ticket.batch->table->target;
+        if (ticket.batch->first != nullptr) text += " " + describe(*ticket.batch->first);
+        const std::size_t more = ticket.batch->rows - 1;
+        return more == 0 ? text : text + " and " + std::to_string(more) + " more rows";
+    }
+    switch (ticket.purpose) {
+        case Purpose::prepare:
+            return "preparing a statement";
+        case Purpose::position:
+            return "moving the position";
+        case Purpose::commit:
+            return "committing";
+        default:
+            return "talking to the target";
+    }
+}
+
+}  // namespace
+
+bool Applier::load_is_large() const {
+    return load_.rows >= large_rows || load_.bytes >= large_bytes || Clock::now() - load_.since >= large_age;
+}
+
+Status Applier::begin() {
+    if (load_.begun) return {};
+    load_.begun = true;
+    return session_.send("BEGIN", {}, ticket_for(Purpose::begin));
+}
+
+const std::string& Applier::sql_of(const Batch& batch) {
+    std::string& sql = sql_[{batch.table, batch.action, batch.omitted}];
+    if (sql.empty()) sql = statement_sql(*batch.table, batch.action, batch.omitted);
+    return sql;
+}
+
+Status Applier::send_batches() {
+    batcher_.flush();
+    std::vector<Batch> batches = batcher_.take();
+    if (batches.empty()) return {};
+    CDC_RETURN_IF_ERROR(begin());
+    for (Batch& batch : batches) {
+        CDC_RETURN_IF_ERROR(failpoint("postgres.before_change"));
+        const std::string& sql = sql_of(batch);
+        const std::vector<Parameter> parameters = std::exchange(batch.parameters, {});
+        Ticket ticket = ticket_for(Purpose::change);
+        ticket.batch = std::move(batch);
+        CDC_RETURN_IF_ERROR(session_.send(sql, parameters, std::move(ticket)));
+    }
+    return session_.request_results();
+}
+
+Status Applier::finish_transaction(const Slice& slice) {
+    if (!slice.end_lsn) return Status::fatal("the last slice of a transaction has no end LSN");
+    if (transaction_.changes == 0) {
+        (has_load() ? load_.to : passed_) = slice.end_lsn;
+        return {};
+    }
+    if (load_.applied.empty()) load_.since = Clock::now();
+    load_.to = slice.end_lsn;
+    load_.applied.push_back(
+        {slice.commit_lsn, transaction_.evidence_id, std::to_string(slice.xid), transaction_.schema_version});
+    return {};
+}
+
+Status Applier::ran_dry() {
+    if (!failure_.ok()) return failure_;
+    const bool whole = !in_slices_ && !load_.applied.empty();
+    if (whole && sent_loads_ - confirmed_loads_ < most_under_way) {
+        failure_ = commit_load();
+    } else if (in_slices_) {
+        failure_ = send_batches();  // what it holds may be all that memory_limit allows
+    }
+    return failure_;
+}
+
+Status Applier::commit_load() {
+    CDC_RETURN_IF_ERROR(send_batches());
+    if (!has_load()) {
+        load_ = {};
+        return {};
+    }
+    PositionMove move;
+    move.from = position_;
+    move.to = load_.to ? load_.to : position_;
+    move.durable = !durable_under_way_ && !load_.applied.empty();
+    move.applied = std::move(load_.applied);
+    return commit(std::move(move));
+}
+
+Status Applier::commit(PositionMove move) {
+    CDC_RETURN_IF_ERROR(begin());
+    CDC_RETURN_IF_ERROR(failpoint("postgres.before_position"));
+    CDC_RETURN_IF_ERROR(ledger_.send_move(session_, move, ticket_for(Purpose::position)));
+    CDC_RETURN_IF_ERROR(failpoint("postgres.before_commit"));
+    Ticket ticket = ticket_for(Purpose::commit);
+    ticket.end_lsn = move.to;
+    ticket.durable = move.durable;
+    CDC_RETURN_IF_ERROR(session_.send("COMMIT", {}, std::move(ticket)));
+    load_ = {};
+    ++sent_loads_;
+    position_ = move.to;
+    loose_commits_ = !move.durable;
+    durable_under_way_ = durable_under_way_ || move.durable;
+    return session_.request_results();
+}
+
+Status Applier::send_position(Lsn to) {
+    if (!failure_.ok()) return failure_;
+    PositionMove move;
+    move.from = position_;
+    move.to = to;
+    move.durable = true;
+    return commit(std::move(move));
+}
+
+Status Applier::send_snapshot_end(Lsn consistent_point) {
+    if (!failure_.ok()) return failure_;
+    PositionMove move;
+    move.from = move.to = consistent_point;
+    move.durable = true;
+    if (!transaction_.evidence_id.empty()) {  // an empty snapshot has nothing to account for
+        move.applied.push_back(
+            {consistent_point, transaction_.evidence_id, "snapshot", transaction_.schema_version});
+    }
+    return commit(std::move(move));
+}
+
+Status Applier::receive() {
+    while (std::optional<Reply> reply = session_.receive()) {
+        if (!failure_.ok()) return failure_;
+        failure_ = handle(std::move(*reply));
+    }
+    return failure_;
+}
+
+Status Applier::settle() {
+    if (!failure_.ok()) return failure_;
+    CDC_RETURN_IF_ERROR(session_.send_sync());
+    while (!session_.idle()) {
+        CDC_RETURN_IF_ERROR(session_.exchange());
+        CDC_RETURN_IF_ERROR(receive());
+        if (!session_.idle()) session_.wait(Clock::now() + std::chrono::seconds(1));
+    }
+    return {};
+}
+
+Status Applier::handle(Reply reply) {
+    switch (PQresultStatus(reply.result.get())) {
+        case PGRES_COMMAND_OK:
+        case PGRES_TUPLES_OK:
+        case PGRES_PIPELINE_SYNC:
+            break;
+        default:
+            return failure_of(reply);
+    }
+    if (reply.ticket.purpose != Purpose::commit) return {};
+    ++confirmed_loads_;
+    confirmed_ = reply.ticket.end_lsn.value_or(confirmed_);
+    if (reply.ticket.durable) {
+        durable_under_way_ = false;
+        durable_ = std::max(durable_, confirmed_);
+    }
+    return failpoint("postgres.committed");
+}
+
+Status Applier::failure_of(const Reply& reply) {
+    sqlstate_ = sqlstate_of(reply.result.get());
+    const bool nothing_changed = sqlstate_ == division_by_zero;
+    if (reply.ticket.purpose == Purpose::position && nothing_changed) {
+        CDC_RETURN_IF_ERROR(drain());
+        CDC_RETURN_IF_ERROR(session_.run_script("undoing", "ROLLBACK"));
+        return ledger_.why_not_moved(session_);
+    }
+    if (reply.ticket.batch && nothing_changed && finds_by_old_image(reply.ticket.batch->action)) {
+        return Status::reject(
+            describe(*reply.ticket.batch->first) + ": no row of the projection has the old image",
+            "give the table a primary key, and take the snapshot again");
+    }
+    return sql_error(session_.native(), reply.result.get(), what_was_done(reply.ticket));
+}
+
+}  // namespace cdc::projection

@@ -1,0 +1,193 @@
+#include "sinks/postgres/row_set.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "envelope/event_reader.h"
+#include "envelope/member_reader.h"
+
+namespace cdc::projection {
+namespace {
+
+bool is_name(std::string_view content, const std::string& name) {
+    if (content == name) return true;
+    return content.find('\\') != std::string_view::npos && unescape_json(content) == name;
+}
+
+bool lists(const ImageOptions& options, const std::string& column) {
+    if (options.json_null == nullptr) return false;
+    return std::ranges::any_of(*options.json_null, [&](std::string_view name) {
+        return name.starts_with(options.json_null_prefix) &&
+               name.substr(options.json_null_prefix.size()) == column;
+    });
+}
+
+std::int32_t read_int32(std::string_view data, std::size_t at) {
+    std::uint32_t value = 0;
+    for (std::size_t i = 0; i < 4; ++i)
+        value = value << 8 | static_cast<unsigned char>(data[at + i]);
+    return static_cast<std::int32_t>(value);
+}
+
+}  // namespace
+
+Status RowSet::append(std::string_view image, const Event& event, const ImageOptions& options) {
+    Row row;
+    CDC_RETURN_IF_ERROR(encode(row, image, event, options));
+    rows_.push_back(row);
+    return {};
+}
+
+Status RowSet::replace(std::size_t at, std::string_view image, const Event& event,
+                       const ImageOptions& options) {
+    return encode(rows_[at], image, event, options);
+}
+
+Status RowSet::encode(Row& row, std::string_view image, const Event& event, const ImageOptions& options) {
+    row.begin = data_.size();
+    row.seq = event.seq;
+    row.origin = keys_only_ ? 0 : origin_of(event);
+    if (table_->as_arrays) {
+        CDC_RETURN_IF_ERROR(encode_values(image, options));
+        if (!keys_only_)
+            append_element(data_, options.source_id.empty() ? event.source_id : options.source_id);
+    } else {
+        ImageOptions with_origin = options;
+        with_origin.origin = row.origin;
+        CDC_RETURN_IF_ERROR(append_row(data_, *table_, event, image, with_origin));
+    }
+    row.end = data_.size();
+    return {};
+}
+
+// The members come in the order of the table's columns, as both follow the source's: the search goes on from
+// where the last one was found.
+Status RowSet::encode_values(std::string_view image, const ImageOptions& options) {
+    found_.assign(columns_.size(), {});
+    std::size_t next = 0;
+    MemberReader member(image);
+    while (member.next()) {
+        for (std::size_t tried = 0; tried < columns_.size(); ++tried) {
+            const std::size_t at = (next + tried) % columns_.size();
+            if (!is_name(member.name(), table_->columns[columns_[at]].name)) continue;
+            found_[at] = member.value();
+            next = at + 1;
+            break;
+        }
+    }
+    if (member.failed()) {
+        return Status::fatal("malformed envelope: an image of " + table_->source + " is not an object");
+    }
+    for (std::size_t i = 0; i < columns_.size(); ++i)
+        encode_value(table_->columns[columns_[i]], found_[i], options);
+    return {};
+}
+
+// raw: empty where the image does not have the column.
+void RowSet::encode_value(const ProjectionColumn& column, std::string_view raw, const ImageOptions& options) {
+    if (raw.empty() || (raw == "null" && !lists(options, column.name))) {
+        append_null(data_);
+        return;
+    }
+    // What is listed is a document wherever it is put: a domain over json is text in a target without it.
+    const bool document = (column.json_text && !options.json_as_string) || raw == "null";
+    if (document || raw.front() != '"') {
+        append_element(data_, raw);
+        return;
+    }
+    const std::string_view content = raw.substr(1, raw.size() - 2);
+    if (content.find('\\') == std::string_view::npos) {
+        append_element(data_, content);
+    } else {
+        append_element(data_, unescape_json(content));
+    }
+}
+
+// Rows come in the order of their transactions: it is the last origin or a new one.
+std::int32_t RowSet::origin_of(const Event& event) {
+    if (origins_.empty() || origins_.back().commit_lsn != event.commit_lsn ||
+        origins_.back().ts_source != event.ts_source) {
+        origins_.push_back({event.commit_lsn, std::string(event.ts_source)});
+    }
+    return static_cast<std::int32_t>(origins_.size());
+}
+
+std::vector<Parameter> RowSet::origins() const {
+    ArrayLiteral lsns, times;
+    for (const Origin& origin : origins_) {
+        lsns.append(origin.commit_lsn.to_string());
+        if (origin.ts_source.empty()) {
+            times.append_null();
+        } else {
+            times.append(origin.ts_source);
+        }
+    }
+    return {lsns.take(), times.take()};
+}
+
+std::vector<Parameter> RowSet::take_rows() {
+    std::vector<Parameter> parameters =
+        table_->as_arrays ? take_arrays() : std::vector<Parameter>{take_json()};
+    data_.clear();
+    rows_.clear();
+    origins_.clear();
+    return parameters;
+}
+
+Parameter RowSet::take_json() {
+    std::string rows;
+    rows.reserve(data_.size() + rows_.size() + 2);
+    rows += '[';
+    for (const Row& row : rows_) {
+        if (rows.size() > 1) rows += ',';
+        rows.append(data_, row.begin, row.end - row.begin);
+    }
+    return rows + ']';
+}
+
+std::vector<Parameter> RowSet::take_arrays() {
+    std::vector<Parameter> parameters;
+    std::vector<std::size_t> places;  // in each row, where its next value begins
+    for (const Row& row : rows_)
+        places.push_back(row.begin);
+    for (const std::size_t column : columns_)
+        parameters.push_back(take_column(table_->columns[column], places));
+    if (keys_only_) return parameters;
+    static const ProjectionColumn source_id{};
+    parameters.push_back(take_column(source_id, places));
+    std::string seqs = array_head(int8_oid, rows_.size());
+    std::string origins = array_head(int4_oid, rows_.size());
+    for (const Row& row : rows_) {
+        if (row.seq < 0) {
+            append_null(seqs);
+        } else {
+            append_int32(seqs, 8);
+            append_int64(seqs, row.seq);
+        }
+        append_int32(origins, 4);
+        append_int32(origins, row.origin);
+    }
+    parameters.push_back(Parameter::of_binary(std::move(seqs)));
+    parameters.push_back(Parameter::of_binary(std::move(origins)));
+    return parameters;
+}
+
+Parameter RowSet::take_column(const ProjectionColumn& column, std::vector<std::size_t>& places) const {
+    std::string binary = array_head(text_oid, rows_.size());
+    ArrayLiteral literal;
+    for (std::size_t& place : places) {
+        const std::int32_t length = read_int32(data_, place);
+        const std::size_t size = 4 + static_cast<std::size_t>(std::max(length, 0));
+        if (column.from == ColumnFrom::text) {
+            binary.append(data_, place, size);
+        } else if (length < 0) {
+            literal.append_null();
+        } else {
+            literal.append(std::string_view(data_).substr(place + 4, size - 4));
+        }
+        place += size;
+    }
+    return column.from == ColumnFrom::text ? Parameter::of_binary(std::move(binary)) : literal.take();
+}
+
+}  // namespace cdc::projection

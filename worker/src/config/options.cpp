@@ -284,7 +284,7 @@ const std::vector<Option>& table() {
          .type = Type::section,
          .description =
              "A projection: one table per source table, kept equal to it, each source transaction applied "
-             "as one transaction and exactly once."},
+             "whole and exactly once."},
         {.path = "pipelines[].sinks[].postgres.dsn",
          .type = Type::text,
          .required = true,

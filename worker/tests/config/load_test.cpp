@@ -63,6 +63,7 @@ TEST(Load, TakesTheDefaultsOfTheStructs) {
     EXPECT_EQ(postgres.table, PostgresSink{}.table);
     EXPECT_EQ(postgres.ledger_schema, PostgresSink{}.ledger_schema);
     EXPECT_EQ(postgres.deletes, PostgresSink{}.deletes);
+    EXPECT_EQ(postgres.on_reject, PostgresSink{}.on_reject);
 }
 
 // Every key given, each with another value than its default.
@@ -97,7 +98,8 @@ pipelines:
           transactions: off, on_reject: park, dead_letter_topic: letters, commit_interval: 50ms,
           transaction_max_bytes: 1MiB,
                 properties: {sasl.password: "${PASSWORD}", linger.ms: 5}}
-      - postgres: {dsn: dbname=p, table: "mirror.{schema}_{table}", ledger_schema: ledger, deletes: delete}
+      - postgres: {dsn: dbname=p, table: "mirror.{schema}_{table}", ledger_schema: ledger, deletes: delete,
+          on_reject: park}
 )";
 
 TEST(Load, ReadsEveryKey) {
@@ -148,6 +150,7 @@ TEST(Load, ReadsEveryKey) {
     EXPECT_EQ(postgres.table, "mirror.{schema}_{table}");
     EXPECT_EQ(postgres.ledger_schema, "ledger");
     EXPECT_EQ(postgres.deletes, Deletes::remove);
+    EXPECT_EQ(postgres.on_reject, OnReject::park);
 }
 
 TEST(Load, NamesAnUnsetVariable) {

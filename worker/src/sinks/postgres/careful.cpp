@@ -58,10 +58,12 @@ Status Applier::apply_range(const SlicePtr& slice, std::size_t from, std::size_t
 Status Applier::try_events(const SlicePtr& slice, std::size_t from, std::size_t to) {
     CDC_RETURN_IF_ERROR(session_.run_script("setting a savepoint", "SAVEPOINT cdc"));
     sqlstate_.clear();
+    const std::size_t made_ready = tables_.made_ready();
     const Status status = apply_range(slice, from, to);
     if (status.ok()) return session_.run_script("releasing a savepoint", "RELEASE SAVEPOINT cdc");
     if (status.code() != StatusCode::reject) return status;
     const std::string sqlstate = sqlstate_;
+    if (tables_.made_ready() != made_ready) tables_.forget();  // it is undone too
     CDC_RETURN_IF_ERROR(undo(undo_half));
     if (to - from == 1) {
         sqlstate_ = sqlstate;
@@ -94,7 +96,6 @@ Status Applier::drain() {
 Status Applier::undo(const std::string& sql) {
     failure_ = {};
     batcher_.clear();
-    tables_.forget();
     CDC_RETURN_IF_ERROR(drain());
     if (PQtransactionStatus(session_.native()) != PQTRANS_IDLE)
         CDC_RETURN_IF_ERROR(session_.run_script("undoing what was refused", sql));
@@ -102,6 +103,7 @@ Status Applier::undo(const std::string& sql) {
 }
 
 Status Applier::roll_back() {
+    tables_.forget();  // the refusal may be of a constraint that was not there when they were looked at
     CDC_RETURN_IF_ERROR(undo("ROLLBACK"));
     load_ = {};
     transaction_ = {};

@@ -56,6 +56,8 @@ class TableKeeper {
     // What is known of the tables is looked at again when they are next needed: after a rollback, or where
     // the target may have been changed under us.
     void forget() { known_.clear(); }
+    // How often a table was made ready so far.
+    std::size_t made_ready() const { return tables_.size(); }
 
     // Empties every table that is registered for the projection; waits. Inside the caller's transaction.
     Status empty_registered();

@@ -22,7 +22,7 @@ ok(wait_slot_active($node, 'once'), 'streaming') or diag($worker->log);
 $worker->kill9;
 
 # Named places. The second number is the passing at which it dies: the first commits are the start's own.
-my $load = start_load($node, seconds => $ENV{CDC_LOAD_SECONDS} // 60 + 3 * $kills, clients => 4, rate => 300);
+my $load = start_load($node, seconds => $ENV{CDC_LOAD_SECONDS} // 120 + 4 * $kills, clients => 4, rate => 300);
 foreach my $place (
 	qw(kafka_fenced_others@1 kafka_before_checkpoint@1 kafka_before_commit@1 kafka_after_commit@1
 	kafka_produced@1 kafka_produced@40 kafka_before_checkpoint@8 kafka_before_commit@2 kafka_before_commit@9

@@ -235,7 +235,7 @@ const std::vector<Option>& table() {
          .description =
              "`on`: events and position are written in Kafka transactions, whole source transactions in "
              "each: a reader with `isolation.level=read_committed` sees every event exactly once. `off`: at "
-             "least once, a few milliseconds sooner."},
+             "least once, up to 20 milliseconds sooner."},
         {.path = "pipelines[].sinks[].kafka.checkpoint_topic",
          .type = Type::text,
          .default_note = "`<topic_prefix>._checkpoints`",

@@ -8,9 +8,11 @@ CREATE SCHEMA types_untrusted;
 SET search_path = types_untrusted;
 SET client_min_messages = warning;
 -- PostgreSQL itself refuses SQL and PL here
+\set VERBOSITY terse
 CREATE TYPE shady;
 CREATE FUNCTION shady_out(shady) RETURNS cstring LANGUAGE sql AS $$ SELECT 'x'::cstring $$;
 CREATE FUNCTION shady_out(shady) RETURNS cstring LANGUAGE plpgsql AS $$ BEGIN RETURN 'x'; END $$;
+\set VERBOSITY default
 -- C code by what it promises
 CREATE FUNCTION shady_in(cstring) RETURNS shady LANGUAGE internal IMMUTABLE STRICT AS 'textin';
 CREATE FUNCTION shady_out(shady) RETURNS cstring LANGUAGE internal STABLE STRICT AS 'textout';

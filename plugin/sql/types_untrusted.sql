@@ -10,7 +10,9 @@ SET client_min_messages = warning;
 -- PostgreSQL itself refuses SQL and PL here
 \set VERBOSITY terse
 CREATE TYPE shady;
+\set VERBOSITY sqlstate
 CREATE FUNCTION shady_out(shady) RETURNS cstring LANGUAGE sql AS $$ SELECT 'x'::cstring $$;
+\set VERBOSITY default
 CREATE FUNCTION shady_out(shady) RETURNS cstring LANGUAGE plpgsql AS $$ BEGIN RETURN 'x'; END $$;
 \set VERBOSITY default
 -- C code by what it promises

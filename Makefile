@@ -51,6 +51,9 @@ demo: ## the main job, in a throwaway place
 bench: ## how fast plugin and worker are on this machine
 	bench/run
 
+bench-projection: ## a projection beside PostgreSQL's own subscription, on the same WAL
+	bench/projection
+
 bench-decode: ## what decoding costs the server, beside every other output plugin that is here
 	bench/decode
 
@@ -68,4 +71,4 @@ clean: ## remove what was built
 	rm -rf build
 
 .PHONY: all help plugin worker worker-tests install check check-plugin check-proofs check-worker check-tap check-integration check-symbols \
-	demo bench bench-decode lint format asan tsan clean
+	demo bench bench-decode bench-projection lint format asan tsan clean

@@ -147,7 +147,7 @@ bool append_jsonb_document(Datum value, JsonbSpacing spacing, StringInfo out, in
     const bool spaced = spacing == JsonbSpacing::as_output;
     const Writer writer{out, limit, spaced ? ", " : ",", spaced ? ": " : ":"};
     const auto* const stored = reinterpret_cast<const struct varlena*>(DatumGetPointer(value));
-    if (VARATT_IS_SHORT(stored)) {
+    if (VARATT_IS_SHORT(stored) && !VARATT_IS_EXTERNAL(stored)) {  // an external one has the short mark too
         // Small documents are packed, and so not aligned: the copy goes to the stack instead of to palloc.
         alignas(MAXIMUM_ALIGNOF) char copy[VARATT_SHORT_MAX];
         memcpy(copy, VARDATA_SHORT(stored), VARSIZE_SHORT(stored) - VARHDRSZ_SHORT);

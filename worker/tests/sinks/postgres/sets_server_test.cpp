@@ -17,15 +17,18 @@ class Source {
     explicit Source(unsigned seed) : random_(seed) {}
 
     Row change() {
-        if (rows_.empty() || (rows_.size() < 6 && pick(3) == 0)) return insert();
-        switch (pick(8)) {
+        if (rows_.empty() || (rows_.size() < 4 && pick(2) == 0)) return insert();
+        switch (pick(12)) {
             case 0:
-                return remove();
             case 1:
-                return move_key();
             case 2:
-                return update_without_note();
+                return remove();
             case 3:
+                return move_key();
+            case 4:
+            case 5:
+                return update_without_note();
+            case 6:
                 return pick(4) == 0 ? truncate() : update();
             default:
                 return update();
@@ -50,7 +53,7 @@ class Source {
     int any_key() { return std::next(rows_.begin(), pick(static_cast<int>(rows_.size())))->first; }
     int free_key() {
         for (;;) {
-            if (const int id = pick(9); !rows_.contains(id)) return id;
+            if (const int id = pick(6); !rows_.contains(id)) return id;
         }
     }
     // Few values, so that one is often taken by the row after the one that has just let go of it.

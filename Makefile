@@ -42,6 +42,12 @@ check-tap: ## the tests of the whole way alone (TAP)
 check-integration: ## the tests against a real Apache Kafka broker
 	.ci/check integration
 
+fuzz: ## the plugin's pure parts on made-up inputs, a minute each (FUZZ_SECONDS)
+	.ci/check fuzz
+
+plugin-asan: ## the plugin's tests in a server under AddressSanitizer, which is built first
+	.ci/check plugin:asan
+
 check-symbols: plugin ## no C++ runtime in the plugin
 	$(MAKE) -C plugin PG_CONFIG='$(PG_CONFIG)' check-symbols
 
@@ -70,5 +76,5 @@ clean: ## remove what was built
 	-$(MAKE) -C plugin PG_CONFIG='$(PG_CONFIG)' clean
 	rm -rf build
 
-.PHONY: all help plugin worker worker-tests install check check-plugin check-proofs check-worker check-tap check-integration check-symbols \
+.PHONY: all help plugin worker worker-tests install check check-plugin check-proofs check-worker check-tap check-integration fuzz plugin-asan check-symbols \
 	demo bench bench-decode bench-projection lint format asan tsan clean

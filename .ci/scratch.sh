@@ -110,7 +110,7 @@ fetched_postgres() {
     [ ! -s "$place/loader" ] || own_libraries "$copy" "$(cat "$place/loader")"
     [ "$("$pgbin/pg_config" --bindir)" = "$pgbin" ] || relocated_pg_config "$copy"
     # The tests need a psql that knows \getenv: the one of Debian's own major.
-    [ "$1" -ge 15 ] || ln -sf /usr/lib/postgresql/15/bin/psql "$pgbin/psql"
+    case $1 in 13 | 14) ln -sf /usr/lib/postgresql/15/bin/psql "$pgbin/psql" ;; esac
     system_postgres=$pgbin/pg_config
     mkdir -p "$place/source"/{plugin,control}
     flock "$place" "$BASH" -c '

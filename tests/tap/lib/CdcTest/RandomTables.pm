@@ -133,7 +133,7 @@ sub random_table
 {
 	my ($number, $directory, $types) = @_;
 	my ($schema, $short) = (pick('public', 'other', 'o".%t'), 't' . hostile_name($number) . $number);
-	$short = substr $short, 0, 60;
+	$short = substr $short, 0, 62 - length $number;  # 63 bytes with the dot and the number
 	$short =~ s/[\x80-\xff]+$//;
 	my %table = (
 		schema   => $schema,

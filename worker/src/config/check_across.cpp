@@ -11,12 +11,13 @@ class Unique {
   public:
     explicit Unique(Problems& problems) : problems_(problems) {}
 
-    // what: "slot \"booking\" on the same server"
-    void add(const std::string& key, const std::string& path, Place place, const std::string& what,
+    // False where it is not. what: "slot \"booking\" on the same server"
+    bool add(const std::string& key, const std::string& path, Place place, const std::string& what,
              const std::string& hint) {
         const auto [seen, is_new] = seen_.try_emplace(key, path);
-        if (is_new) return;
-        problems_.push_back({Severity::error, place, path, what + " is that of " + seen->second, hint});
+        if (!is_new)
+            problems_.push_back({Severity::error, place, path, what + " is that of " + seen->second, hint});
+        return is_new;
     }
 
   private:
@@ -44,10 +45,34 @@ void check_projections(const Section& section, const Pipeline& pipeline, Unique&
     }
 }
 
+// Two sinks of a pipeline that write under one name fence each other off, and with one checkpoint topic each
+// would take the other's position for its own.
+void check_kafka_sinks(const Section& section, const Pipeline& pipeline, Unique& names, Unique& checkpoints) {
+    std::size_t bound = 0;
+    for (const Section& item : section.sections("sinks")) {
+        const Section& sink = item.section("kafka");
+        if (!sink.given()) continue;
+        while (bound < pipeline.sinks.size() && !std::holds_alternative<KafkaSink>(pipeline.sinks[bound]))
+            ++bound;
+        if (bound == pipeline.sinks.size()) return;
+        const auto& kafka = std::get<KafkaSink>(pipeline.sinks[bound++]);
+        if (!kafka.transactions || kafka.brokers.empty()) continue;
+        const std::string here = kafka.brokers + "|" + pipeline.name + "|";
+        if (!names.add(here + kafka.topic_prefix, sink.path(), sink.place(),
+                       "the topic_prefix on these brokers",
+                       "give each of the pipeline's Kafka sinks its own"))
+            continue;
+        checkpoints.add(here + kafka.checkpoint_topic, sink.path(), sink.place(),
+                        "the checkpoint_topic on these brokers",
+                        "give each of the pipeline's Kafka sinks its own");
+    }
+}
+
 }  // namespace
 
 void check_across(const Section& document, const Config& config, Problems& problems) {
     Unique names(problems), slots(problems), projections(problems);
+    Unique kafka_names(problems), checkpoints(problems);
     const std::vector<Section>& sections = document.sections("pipelines");
     for (std::size_t i = 0; i < sections.size(); ++i) {
         const Pipeline& pipeline = config.pipelines[i];
@@ -61,6 +86,7 @@ void check_across(const Section& document, const Config& config, Problems& probl
                       "the slot on this server", "a slot serves one pipeline: set slot to another name");
         }
         check_projections(sections[i], pipeline, projections);
+        check_kafka_sinks(sections[i], pipeline, kafka_names, checkpoints);
     }
 }
 

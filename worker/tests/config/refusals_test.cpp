@@ -138,6 +138,24 @@ TEST(Refusal, RefusesWhatClashesOverPipelines) {
         load(two(pipeline("a", "host=x", "", projection), pipeline("b", "host=x", "", projection))).config);
 }
 
+// Sinks that fence each other off, or take each other's position for their own.
+TEST(Refusals, TwoKafkaSinksUnderOneName) {
+    const auto with = [](const std::string& first, const std::string& second) {
+        return "pipelines:\n  - name: a\n    source: {dsn: \"host=x dbname=d\"}\n    sinks:\n"
+               "      - kafka: {brokers: \"k:9092\"" +
+               first +
+               "}\n"
+               "      - kafka: {brokers: \"k:9092\"" +
+               second + "}\n";
+    };
+    EXPECT_THAT(refused(with("", "")),
+                HasSubstr("pipelines[0].sinks[1].kafka: the topic_prefix on these brokers"));
+    EXPECT_THAT(refused(with(", checkpoint_topic: c", ", topic_prefix: b, checkpoint_topic: c")),
+                HasSubstr("pipelines[0].sinks[1].kafka: the checkpoint_topic on these brokers"));
+    EXPECT_TRUE(load(with("", ", topic_prefix: b")).config);
+    EXPECT_TRUE(load(with(", transactions: off", ", transactions: off")).config);
+}
+
 TEST(Refusal, SaysAllThatIsWrongInTheFilesOrder) {
     const Loaded loaded = load(
         "pipelines:\n  - name: a\n    sinks: [{kafka: {}}, {postgres: {}}]\n"

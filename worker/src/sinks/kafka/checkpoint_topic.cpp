@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <thread>
 
 #include "base/log.h"
 
@@ -18,9 +19,21 @@ using ConsumerHandle = Handle<rd_kafka_t, rd_kafka_destroy>;
 using MessageHandle = Handle<rd_kafka_message_t, rd_kafka_message_destroy>;
 using PartitionsHandle = Handle<rd_kafka_topic_partition_list_t, rd_kafka_topic_partition_list_destroy>;
 
+constexpr std::chrono::milliseconds look_again{20};
+
 int left_ms(Clock::time_point deadline) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
     return static_cast<int>(std::max<std::int64_t>(left, 0));
+}
+
+Result<ConsumerHandle> make_consumer(const ConsumerSettings& settings, Isolation isolation) {
+    Result<ConfHandle> conf = make_consumer_conf(settings, isolation);
+    if (!conf.ok()) return conf.status();
+    std::array<char, 512> reason{};
+    ConsumerHandle consumer(rd_kafka_new(RD_KAFKA_CONSUMER, conf->get(), reason.data(), reason.size()));
+    if (!consumer) return Status::fatal(std::string("could not make a Kafka consumer: ") + reason.data());
+    [[maybe_unused]] rd_kafka_conf_t* taken = conf->release();  // the client's now
+    return consumer;
 }
 
 }  // namespace
@@ -91,27 +104,46 @@ Status CheckpointTopic::read_window(rd_kafka_t* consumer, Window& window) const 
     }
 }
 
+Status CheckpointTopic::find_ends(rd_kafka_t* consumer, Clock::time_point deadline, std::int64_t& low,
+                                  std::int64_t& high) const {
+    const rd_kafka_resp_err_t error =
+        rd_kafka_query_watermark_offsets(consumer, name_.c_str(), partition, &low, &high, left_ms(deadline));
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
+    return Status::retry(
+        "the checkpoint topic \"" + name_ + "\" could not be read: " + rd_kafka_err2str(error),
+        "create it (one partition, cleanup.policy=compact), or grant CREATE, READ, WRITE "
+        "and DESCRIBE on it");
+}
+
+// A reader of committed records sees nothing behind the first transaction that is still open, whoever's it
+// is: another pipeline may write to the same topic, and our newest record may lie behind it.
+Status CheckpointTopic::wait_for_open_transactions(rd_kafka_t* consumer, Clock::time_point deadline,
+                                                   std::int64_t& low, std::int64_t& stable) const {
+    const Result<ConsumerHandle> everything = make_consumer(consumer_, Isolation::read_uncommitted);
+    if (!everything.ok()) return everything.status();
+    std::int64_t end = 0;
+    CDC_RETURN_IF_ERROR(find_ends(everything->get(), deadline, low, end));
+    while (true) {
+        CDC_RETURN_IF_ERROR(find_ends(consumer, deadline, low, stable));
+        if (stable >= end) return {};
+        if (left_ms(deadline) == 0) {
+            return Status::retry("the checkpoint topic \"" + name_ +
+                                 "\" can't be read to its end: another producer's transaction is open in it");
+        }
+        std::this_thread::sleep_for(look_again);
+    }
+}
+
 Result<std::optional<Checkpoint>> CheckpointTopic::read(std::chrono::milliseconds timeout) const {
-    Result<ConfHandle> conf = make_consumer_conf(consumer_);
-    if (!conf.ok()) return conf.status();
-    std::array<char, 512> reason{};
-    const ConsumerHandle consumer(rd_kafka_new(RD_KAFKA_CONSUMER, conf->get(), reason.data(), reason.size()));
-    if (!consumer) return Status::fatal(std::string("could not make a Kafka consumer: ") + reason.data());
-    [[maybe_unused]] rd_kafka_conf_t* taken = conf->release();  // the client's now
+    Result<ConsumerHandle> made = make_consumer(consumer_, Isolation::read_committed);
+    if (!made.ok()) return made.status();
+    const ConsumerHandle consumer = std::move(made).value();
     rd_kafka_poll_set_consumer(consumer.get());
 
     Window window;
     window.deadline = Clock::now() + timeout;
     std::int64_t low = 0;
-    // With isolation.level=read_committed the high one is the last stable offset.
-    const rd_kafka_resp_err_t error = rd_kafka_query_watermark_offsets(
-        consumer.get(), name_.c_str(), partition, &low, &window.to, left_ms(window.deadline));
-    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        return Status::retry(
-            "the checkpoint topic \"" + name_ + "\" could not be read: " + rd_kafka_err2str(error),
-            "create it (one partition, cleanup.policy=compact), or grant CREATE, READ, WRITE "
-            "and DESCRIBE on it");
-    }
+    CDC_RETURN_IF_ERROR(wait_for_open_transactions(consumer.get(), window.deadline, low, window.to));
     for (std::int64_t size = first_window; window.to > low && !window.found; size *= 8) {
         window.from = std::max(low, window.to - size);
         CDC_RETURN_IF_ERROR(read_window(consumer.get(), window));

@@ -35,7 +35,12 @@ class CheckpointTopic {
     Result<std::optional<Checkpoint>> read(std::chrono::milliseconds timeout) const;
 
   private:
+    using Clock = std::chrono::steady_clock;
     struct Window;
+    Status find_ends(rd_kafka_t* consumer, Clock::time_point deadline, std::int64_t& low,
+                     std::int64_t& high) const;
+    Status wait_for_open_transactions(rd_kafka_t* consumer, Clock::time_point deadline, std::int64_t& low,
+                                      std::int64_t& stable) const;
     Status read_window(rd_kafka_t* consumer, Window& window) const;
 
     std::string name_;

@@ -7,6 +7,11 @@ namespace {
 
 constexpr std::chrono::milliseconds creation_patience{15000};
 
+// A snapshot that begins again has another LSN: its rows are known by their names alone.
+Lsn lsn_of(const Event& event) {
+    return event.op == Op::read ? Lsn{UINT64_MAX} : event.commit_lsn;
+}
+
 }  // namespace
 
 std::string DeadLetters::name_of(const Event& event) {
@@ -14,12 +19,12 @@ std::string DeadLetters::name_of(const Event& event) {
 }
 
 bool DeadLetters::refuse(const Event& event, std::string reason) {
-    return refused_.emplace(std::pair(event.commit_lsn, name_of(event)), std::move(reason)).second;
+    return refused_.emplace(std::pair(lsn_of(event), name_of(event)), std::move(reason)).second;
 }
 
 const std::string* DeadLetters::reason_for(const Event& event) const {
     if (refused_.empty()) return nullptr;
-    const auto found = refused_.find({event.commit_lsn, name_of(event)});
+    const auto found = refused_.find({lsn_of(event), name_of(event)});
     return found == refused_.end() ? nullptr : &found->second;
 }
 

@@ -22,9 +22,10 @@ constexpr milliseconds commit_timeout{15000};  // after which a commit's outcome
 constexpr milliseconds snapshot_stall{60000};  // end_snapshot gives up after so long without a report
 constexpr milliseconds farewell{2000};         // how long close may take to abort a transaction
 
-// Names the pipeline towards the transaction coordinator, which lets one producer of the name live.
+// Names the pipeline towards the transaction coordinator, which lets one producer of the name live. A topic's
+// name has no slash, so that no two pipelines make the same of their names.
 std::string transactional_id_of(const std::string& prefix, const std::string& pipeline) {
-    return "cdc-worker." + prefix + (prefix == pipeline ? "" : "." + pipeline);
+    return "cdc-worker." + prefix + (prefix == pipeline ? "" : "/" + pipeline);
 }
 
 }  // namespace

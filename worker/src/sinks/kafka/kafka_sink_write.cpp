@@ -36,9 +36,12 @@ Status KafkaSink::send(Entry& entry, const Event& event) {
     const Result<kafka::Topic*> found = topics_.of(event);
     if (!found.ok()) return found.status();
     kafka::Topic& topic = *found.value();
+    if (!topic.refusal.empty()) return park(entry, topic, event, topic.refusal);
+    // Also where it was the delete of an update's old key that was refused: the update tells of both.
+    if (const std::string* reason = dead_letters_.reason_for(event))
+        return park(entry, topic, event, *reason);
     if (event.op == Op::update && !event.old_source_id.empty())
         CDC_RETURN_IF_ERROR(send_key_change(entry, topic, event));
-    if (!topic.refusal.empty()) return park(entry, topic, event, topic.refusal);
     if (const std::string* reason = dead_letters_.reason_for(event))
         return park(entry, topic, event, *reason);
     const std::string_view key = message_key(event);
@@ -52,7 +55,6 @@ Status KafkaSink::send(Entry& entry, const Event& event) {
 
 // What must go from under the old key.
 Status KafkaSink::send_key_change(Entry& entry, kafka::Topic& topic, const Event& event) {
-    if (!topic.refusal.empty()) return {};  // the update that is parked tells of both
     const Result<std::optional<kafka::KeyChange>> split = kafka::split_key_change(event);
     if (!split.ok()) return split.status();
     if (!split->has_value()) return {};

@@ -171,7 +171,7 @@ Result<ProducerSettings> make_producer_settings(const ProducerNeeds& needs,
     return settings;
 }
 
-Result<ConfHandle> make_consumer_conf(const ConsumerSettings& settings) {
+Result<ConfHandle> make_consumer_conf(const ConsumerSettings& settings, Isolation isolation) {
     ConfHandle conf(rd_kafka_conf_new());
     rd_kafka_conf_set_log_cb(conf.get(), [](const rd_kafka_t*, int, const char* facility, const char* text) {
         log_debug("kafka: checkpoint reader: {}: {}", facility, text);
@@ -183,7 +183,7 @@ Result<ConfHandle> make_consumer_conf(const ConsumerSettings& settings) {
         {"bootstrap.servers", settings.brokers},
         {"client.id", "cdc-worker-checkpoint"},
         {"group.id", "cdc-worker-checkpoint"},  // asked for, never used: nothing is committed
-        {"isolation.level", "read_committed"},
+        {"isolation.level", isolation == Isolation::read_committed ? "read_committed" : "read_uncommitted"},
         {"enable.partition.eof", "true"},
         {"enable.auto.commit", "false"},
         {"auto.offset.reset", "error"},

@@ -47,7 +47,10 @@ struct ConsumerSettings {
     std::map<std::string, std::string> properties;
 };
 
-// Reads committed records only. Fatal as above.
-Result<ConfHandle> make_consumer_conf(const ConsumerSettings& settings);
+// What of others' transactions a consumer sees.
+enum class Isolation { read_committed, read_uncommitted };
+
+// Fatal as above.
+Result<ConfHandle> make_consumer_conf(const ConsumerSettings& settings, Isolation isolation);
 
 }  // namespace cdc::kafka

@@ -68,6 +68,9 @@ Status PostgresSink::begin_snapshot(Lsn consistent_point) {
         return ledger_->write_position(*session_, consistent_point, false);
     };
     CDC_RETURN_IF_ERROR(run_durably("beginning the snapshot", start_anew));
+    // The snapshot before this one had to be left over a refused row, and this one is of a later point.
+    if (stored_ && !stored_->streaming && careful_until_ > stored_->end_lsn)
+        careful_until_ = Lsn{consistent_point.value + 1};
     applier_->set_position(consistent_point);
     return {};
 }
@@ -222,10 +225,13 @@ Lsn PostgresSink::idle_lsn() const {
     return std::max(announced_, applier_->passed_lsn());
 }
 
+// What ends each of these states wakes the sink by itself: a slice, a reply, a queue that has run dry.
+bool PostgresSink::may_send_position() const {
+    return streaming_ && queue_.empty() && !applier_->in_load() && !applier_->durable_commit_under_way();
+}
+
 Status PostgresSink::send_due() {
-    if (!streaming_ || !queue_.empty() || applier_->in_load() || applier_->durable_commit_under_way()) {
-        return {};
-    }
+    if (!may_send_position()) return {};
     const Lsn idle = idle_lsn();
     const bool idle_due =
         idle > applier_->position() && (flushing_ || Clock::now() >= moved_at_ + idle_interval ||
@@ -240,7 +246,8 @@ int PostgresSink::wait_fd() const {
 }
 
 std::optional<std::chrono::steady_clock::time_point> PostgresSink::poll_deadline() const {
-    if (applier_ == nullptr || !streaming_ || idle_lsn() <= applier_->position()) return std::nullopt;
+    if (applier_ == nullptr || !may_send_position() || idle_lsn() <= applier_->position())
+        return std::nullopt;
     return moved_at_ + idle_interval;
 }
 

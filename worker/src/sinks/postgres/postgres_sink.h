@@ -76,6 +76,7 @@ class PostgresSink final : public Sink {
     void note_load();
     void let_go();
     std::size_t most_kept() const;
+    bool may_send_position() const;
     Status send_due();
     Status wait_for_all(Clock::time_point deadline);
     Lsn idle_lsn() const;

@@ -58,8 +58,8 @@ TEST(ProducerSettings, OfATransactionalProducer) {
 }
 
 TEST(ConsumerSettings, ReadWhatIsCommittedOnTheUsersWayToTheBrokers) {
-    const auto conf =
-        make_consumer_conf({"b:9092", {{"security.protocol", "ssl"}, {"partitioner", "murmur2"}}});
+    const auto conf = make_consumer_conf(
+        {"b:9092", {{"security.protocol", "ssl"}, {"partitioner", "murmur2"}}}, Isolation::read_committed);
     ASSERT_TRUE(conf.ok()) << conf.status().to_string();
     ProducerSettings holder;
     holder.conf.reset(rd_kafka_conf_dup(conf->get()));

@@ -44,7 +44,14 @@ HeapTuple find_by_name(Relation history, const char* schema, const char* table, 
 char* history_text(TupleDesc descriptor, HeapTuple row, HistoryColumn column) {
     bool null = false;
     const Datum value = heap_getattr(row, column, descriptor, &null);
-    return null ? nullptr : TextDatumGetCString(value);
+    if (null) return nullptr;
+    // What is out of line is read under an active snapshot alone (toast_internals.c, get_toast_snapshot), and
+    // decoding has none: the historic one becomes it, as in pgoutput.c (pgoutput_row_filter).
+    const bool needs_snapshot = VARATT_IS_EXTERNAL_ONDISK(DatumGetPointer(value)) && !ActiveSnapshotSet();
+    if (needs_snapshot) PushActiveSnapshot(GetTransactionSnapshot());
+    char* const copy = TextDatumGetCString(value);
+    if (needs_snapshot) PopActiveSnapshot();
+    return copy;
 }
 
 Oid find_history() {

@@ -44,4 +44,14 @@ like((split /\n/, $lines)[1],
 
 is(one_value($node, 'shop', "SELECT count(*) FROM pg_logical_slot_get_changes('s', '$end', NULL)"),
 	0, 'what pg_recvlogical confirmed does not come again');
+
+# A definition too long for a page is out of line in the history; a walsender has no active snapshot to read it under.
+$node->safe_psql('shop', 'CREATE TABLE wide AS SELECT ' . join(', ', map { "$_ AS column_" . $_ * 7919 % 1000003 . "_of_many" } 1 .. 1000));
+$end = one_value($node, 'shop', 'SELECT pg_current_wal_lsn()');
+($lines, $error) = run_command(
+	[ 'pg_recvlogical', '-d', dsn($node, 'shop'), '-S', 's', '--start', '-f', '-', '--endpos', $end, '--no-loop' ]);
+is($error, '', 'a wide table made and filled by one command');
+@events = map { decode_json($_) } split /\n/, $lines;
+is(join(' ', map { "$_->{op_type}$_->{schema_version}" } @events), 's1 c1', '… is told before its row');
+is(scalar @{ $events[0]{after}{columns} }, 1000, '… with all its columns');
 done_testing();

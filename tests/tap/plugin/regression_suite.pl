@@ -66,8 +66,13 @@ my $second = slot_read($node, 'regression', 'two', $end, "$out/second.json",
 	{ DateStyle => 'German', IntervalStyle => 'sql_standard', TimeZone => 'Asia/Kathmandu', extra_float_digits => 0,
 		bytea_output => 'escape', lc_monetary => 'C', search_path => 'pg_catalog', quote_all_identifiers => 'on',
 		logical_decoding_work_mem => '64kB' });
-is($first->{error},  '', 'decoded without an error');
-is($second->{error}, '', '… and again');
+# EXPLAIN ANALYZE CREATE TABLE … AS runs no event trigger: its tables are told as unrecorded, with a warning.
+foreach my $reading ([ $first, 'decoded without an error' ], [ $second, '… and again' ])
+{
+	my $error = $reading->[0]{error};
+	$error =~ s/^WARNING:  definition of table \S+ is not in cdc_envelope\.schema_history\nDETAIL: .*\nHINT: .*\n//mg;
+	is($error, '', $reading->[1]);
+}
 cmp_ok(-s "$out/first.json", '>', 1000, 'there is something to compare');
 ok(same_file("$out/first.json", "$out/second.json"), 'the second reading has the same bytes');
 

@@ -124,7 +124,7 @@ sub compare_counts
 	my %sum;
 	my %silent;
 	my @differ;
-	my %both = map { $_ => 1 } grep { !/^[sm] / } keys %$ours, keys %peer;
+	my %both = map { $_ => 1 } grep { !/^(?:[sm]|unrecorded) / } keys %$ours, keys %peer;
 	foreach my $table (sort keys %both)
 	{
 		my ($here, $there) = ($ours->{$table} // 0, $peer{$table} // 0);

@@ -8,6 +8,7 @@ extern "C" {
 #include "access/detoast.h"
 #include "access/genam.h"
 #include "access/heapam.h"
+#include "access/heaptoast.h"
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/sysattr.h"
@@ -112,6 +113,30 @@ inline bool is_unchanged_toast(int16 type_length, Datum value) {
 }
 inline bool is_unchanged_toast(TupleDesc descriptor, int index, Datum value) {
     return is_unchanged_toast(TupleDescAttr(descriptor, index)->attlen, value);
+}
+
+// The bytes of a value that lie out of line; compressed, where it is.
+inline Size stored_size(const varatt_external& pointer) {
+#if PG_VERSION_NUM >= 140000
+    return VARATT_EXTERNAL_GET_EXTSIZE(pointer);
+#else
+    return static_cast<Size>(pointer.va_extsize);
+#endif
+}
+
+// Has an open relation read from another file of its database. tablespace: as pg_class has it.
+inline void relation_set_file(Relation relation, Oid tablespace, Oid number) {
+    RelationCloseSmgr(relation);
+    relation->rd_rel->reltablespace = tablespace;
+    relation->rd_rel->relfilenode = number;
+    const Oid place = OidIsValid(tablespace) ? tablespace : MyDatabaseTableSpace;
+#if PG_VERSION_NUM >= 160000
+    relation->rd_locator.spcOid = place;
+    relation->rd_locator.relNumber = number;
+#else
+    relation->rd_node.spcNode = place;
+    relation->rd_node.relNode = number;
+#endif
 }
 
 inline HeapTuple tuple_of(

@@ -1,6 +1,8 @@
 #include "schema_version.h"
 
 #include "extension_tables.h"
+#include "present_file.h"
+#include "stored_text.h"
 
 namespace cdc {
 namespace {
@@ -16,26 +18,60 @@ bool is_part_of(const ReorderBufferTXN& transaction, TransactionId xid) {
     return false;
 }
 
-// A copy of the first row under a name, in the primary key's order, that the caller takes; null where there
-// is none. snapshot: null for the one that catalogues are read with.
+// The rows under a name, and which of them is looked for: of those that the caller takes, the one with the
+// highest version or that with the lowest.
+struct Search {
+    ScanKeyData keys[2];
+    Snapshot snapshot;        // null: the one that catalogues are read with
+    ScanDirection direction;  // backward: the highest version
+};
+
+// By the primary key, in its order.
+template <typename Take>
+HeapTuple search_in_order(Relation history, Relation key, Search* search, const Take& take) {
+    SysScanDesc scan = systable_beginscan_ordered(history, key, search->snapshot, 2, search->keys);
+    HeapTuple row = systable_getnext_ordered(scan, search->direction);
+    while (row != nullptr && !take(row))
+        row = systable_getnext_ordered(scan, search->direction);
+    if (row != nullptr) row = heap_copytuple(row);
+    systable_endscan_ordered(scan);
+    return row;
+}
+
+// All through the table.
+template <typename Take>
+HeapTuple search_everywhere(Relation history, Search* search, const Take& take) {
+    SysScanDesc scan = systable_beginscan(history, InvalidOid, false, search->snapshot, 2, search->keys);
+    HeapTuple found = nullptr;
+    int32 best = 0;
+    while (HeapTuple row = systable_getnext(scan)) {
+        const int32 version = history_version_of(RelationGetDescr(history), row);
+        const bool better = ScanDirectionIsBackward(search->direction) ? version > best : version < best;
+        if ((found != nullptr && !better) || !take(row)) continue;
+        found = heap_copytuple(row);
+        best = version;
+    }
+    systable_endscan(scan);
+    return found;
+}
+
+// A copy of the row; null where there is none. Without the primary key where decoding is at a time when that
+// was in another file than now, or there was another one (present_file.h).
 template <typename Take>
 HeapTuple find_by_name(Relation history, const char* schema, const char* table, Snapshot snapshot,
                        ScanDirection direction, const Take& take) {
+    Search search = {{}, snapshot, direction};
+    ScanKeyInit(&search.keys[0], history_schema_name, BTEqualStrategyNumber, F_TEXTEQ,
+                CStringGetTextDatum(schema));
+    ScanKeyInit(&search.keys[1], history_table_name, BTEqualStrategyNumber, F_TEXTEQ,
+                CStringGetTextDatum(table));
+    search.keys[0].sk_collation = C_COLLATION_OID;
+    search.keys[1].sk_collation = C_COLLATION_OID;
     const Oid key_oid = primary_key_index(history);
     Relation key = OidIsValid(key_oid) ? RelationIdGetRelation(key_oid) : nullptr;
-    if (key == nullptr) return nullptr;
-    ScanKeyData keys[2];
-    ScanKeyInit(&keys[0], history_schema_name, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(schema));
-    ScanKeyInit(&keys[1], history_table_name, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(table));
-    keys[0].sk_collation = C_COLLATION_OID;
-    keys[1].sk_collation = C_COLLATION_OID;
-    SysScanDesc scan = systable_beginscan_ordered(history, key, snapshot, 2, keys);
-    HeapTuple row = systable_getnext_ordered(scan, direction);
-    while (row != nullptr && !take(row))
-        row = systable_getnext_ordered(scan, direction);
-    if (row != nullptr) row = heap_copytuple(row);
-    systable_endscan_ordered(scan);
-    RelationClose(key);
+    HeapTuple row = key != nullptr && has_present_file(key) ? search_in_order(history, key, &search, take)
+                                                            : search_everywhere(history, &search, take);
+    if (key != nullptr) RelationClose(key);
     return row;
 }
 
@@ -44,14 +80,7 @@ HeapTuple find_by_name(Relation history, const char* schema, const char* table, 
 char* history_text(TupleDesc descriptor, HeapTuple row, HistoryColumn column) {
     bool null = false;
     const Datum value = heap_getattr(row, column, descriptor, &null);
-    if (null) return nullptr;
-    // What is out of line is read under an active snapshot alone (toast_internals.c, get_toast_snapshot), and
-    // decoding has none: the historic one becomes it, as in pgoutput.c (pgoutput_row_filter).
-    const bool needs_snapshot = VARATT_IS_EXTERNAL_ONDISK(DatumGetPointer(value)) && !ActiveSnapshotSet();
-    if (needs_snapshot) PushActiveSnapshot(GetTransactionSnapshot());
-    char* const copy = TextDatumGetCString(value);
-    if (needs_snapshot) PopActiveSnapshot();
-    return copy;
+    return null ? nullptr : stored_text(value);
 }
 
 Oid find_history() {

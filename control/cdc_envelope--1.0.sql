@@ -160,6 +160,15 @@ END $$;
 -- as soon as it has the definition that they end with; until then a restore records nothing of it (schema_recorder.cpp).
 SELECT pg_catalog.pg_extension_config_dump('cdc_envelope.schema_history', '');
 
+-- Before any row is in: DDL beside a restore (pg_restore -j) records what it does when the restore is done, or has done so
+-- before; else each could wait for a row of the other's.
+CREATE FUNCTION cdc_envelope.on_restore() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    LOCK TABLE cdc_envelope.schema_history IN EXCLUSIVE MODE;
+    RETURN NULL;
+END $$;
+
 CREATE FUNCTION cdc_envelope.on_restored_row() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -180,12 +189,15 @@ BEGIN
     RETURN NULL;
 END $$;
 
-REVOKE ALL ON FUNCTION cdc_envelope.on_restored_row(), cdc_envelope.on_restored() FROM PUBLIC;
+REVOKE ALL ON FUNCTION cdc_envelope.on_restore(), cdc_envelope.on_restored_row(), cdc_envelope.on_restored() FROM PUBLIC;
 
+CREATE TRIGGER restore BEFORE INSERT ON cdc_envelope.schema_history
+    FOR EACH STATEMENT EXECUTE FUNCTION cdc_envelope.on_restore();
 CREATE TRIGGER restored_row BEFORE INSERT ON cdc_envelope.schema_history
     FOR EACH ROW EXECUTE FUNCTION cdc_envelope.on_restored_row();
 CREATE TRIGGER restored AFTER INSERT ON cdc_envelope.schema_history REFERENCING NEW TABLE AS restored_rows
     FOR EACH STATEMENT EXECUTE FUNCTION cdc_envelope.on_restored();
+ALTER TABLE cdc_envelope.schema_history ENABLE ALWAYS TRIGGER restore;
 ALTER TABLE cdc_envelope.schema_history ENABLE ALWAYS TRIGGER restored_row;
 ALTER TABLE cdc_envelope.schema_history ENABLE ALWAYS TRIGGER restored;
 

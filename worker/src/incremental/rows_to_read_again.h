@@ -1,0 +1,70 @@
+// RowsToReadAgain: the keys whose rows the stream has told of without all of their values, so that only the
+// table still has them. Each stays until a chunk has read it whose snapshot sees the transaction that did it.
+// Past max_keys the keys are let go and the whole table is read again from its start.
+//
+// Owner: the ChunkWindow. Thread: plain value.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "incremental/visibility.h"
+
+namespace cdc::incremental {
+
+class RowsToReadAgain {
+  public:
+    explicit RowsToReadAgain(std::size_t max_keys) : max_keys_(max_keys) {}
+
+    // key: as in Chunk::Row. Returns whether anything is new.
+    bool add(std::string key, std::uint32_t xid) {
+        if (from_start()) {
+            before_start_.push_back(xid);
+            return false;
+        }
+        if (!keys_.insert_or_assign(std::move(key), xid).second) return false;
+        if (keys_.size() <= max_keys_) return true;
+        for (const auto& [each, of_each] : keys_)
+            before_start_.push_back(of_each.value_or(xid));
+        keys_.clear();
+        return true;
+    }
+    // From stored progress: every snapshot from now on sees what did it.
+    void add_settled(std::string key) { keys_.emplace(std::move(key), std::nullopt); }
+
+    std::vector<std::string> keys() const {
+        std::vector<std::string> all;
+        for (const auto& [key, xid] : keys_)
+            all.push_back(key);
+        return all;
+    }
+    bool empty() const { return keys_.empty() && before_start_.empty(); }
+
+    // Whether the table is to be read from its start.
+    bool from_start() const { return !before_start_.empty(); }
+    // Whether a chunk under this snapshot may be the new first one.
+    bool may_start(const Visibility& seen) const {
+        return std::ranges::all_of(before_start_, [&](std::uint32_t xid) { return seen.sees(xid); });
+    }
+    void started() { before_start_.clear(); }
+
+    // A chunk has read these keys, and what it read is delivered.
+    void have_read(const std::vector<std::string>& keys, const Visibility& seen) {
+        for (const std::string& key : keys) {
+            const auto known = keys_.find(key);
+            if (known != keys_.end() && (!known->second || seen.sees(*known->second))) keys_.erase(known);
+        }
+    }
+
+  private:
+    const std::size_t max_keys_;
+    std::map<std::string, std::optional<std::uint32_t>> keys_;
+    std::vector<std::uint32_t> before_start_;  // transactions that the new first chunk must see
+};
+
+}  // namespace cdc::incremental

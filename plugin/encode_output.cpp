@@ -20,12 +20,18 @@ ValueOutcome write_output(const ValueEncoder& self, Datum value, StringInfo out,
     return within ? ValueOutcome::written : ValueOutcome::oversize;
 }
 
+// The text of a function or operator is its name, which others have that take other arguments.
+void append_oid_id(Datum value, StringInfo out) {
+    append_uint64(out, DatumGetObjectId(value));
+}
+
 }  // namespace
 
 ValueEncoder* create_output_encoder(const EncoderBuild& build) {
     auto* encoder = new_encoder<OutputEncoder>(build, write_output);
     encoder->literal = literal_create(build.type, build.owner);
     encoder->uses_output_function = encoder->literal->depends_on_settings;
+    if (build.type == REGPROCOID || build.type == REGOPEROID) encoder->append_id = append_oid_id;
     return encoder;
 }
 

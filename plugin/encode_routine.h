@@ -21,12 +21,17 @@ namespace cdc {
 // caller cuts it back. json_null is said by json and jsonb only.
 using EncodeRoutine = ValueOutcome (*)(const ValueEncoder& self, Datum value, StringInfo out, int limit);
 
+// Appends a value that can be encoded as source_id has it, percent-encoded, where its JSON does not do for
+// that: two values that share it.
+using AppendId = void (*)(Datum value, StringInfo out);
+
 // Longest text in bytes that a routine may append without a look at the limit: a numeric of 131,072 digits
 // before and 16,383 after the point, with room. out keeps that much free above kLongestText.
 constexpr int kSmallText = 256 * 1024;
 
 struct ValueEncoder {
     EncodeRoutine write;
+    AppendId append_id;         // null: made of the JSON
     Oid type;                   // below domains: the base type
     int32 typmod;               // that of the column or attribute
     bool uses_output_function;  // itself or nested

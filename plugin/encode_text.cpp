@@ -31,6 +31,17 @@ ValueOutcome write_char(const ValueEncoder&, Datum value, StringInfo out, int) {
     return ValueOutcome::written;
 }
 
+// From the bytes: in the JSON, one that is no character looks like the four characters \xff.
+void append_text_id(Datum value, StringInfo out) {
+    const text* content = DatumGetTextPP(value);
+    append_percent_encoded(out, VARDATA_ANY(content), VARSIZE_ANY_EXHDR(content));
+}
+
+void append_name_id(Datum value, StringInfo out) {
+    const char* const name = NameStr(*DatumGetName(value));
+    append_percent_encoded(out, name, strlen(name));
+}
+
 constexpr RoutineOfType kTexts[] = {
     {TEXTOID, write_text}, {VARCHAROID, write_text}, {BPCHAROID, write_text},
     {NAMEOID, write_name}, {CHAROID, write_char},
@@ -39,7 +50,11 @@ constexpr RoutineOfType kTexts[] = {
 }  // namespace
 
 ValueEncoder* create_text_encoder(const EncoderBuild& build) {
-    return encoder_from_table(build, kTexts);
+    ValueEncoder* const encoder = encoder_from_table(build, kTexts);
+    if (encoder == nullptr) return nullptr;
+    if (encoder->write == write_text) encoder->append_id = append_text_id;
+    if (encoder->write == write_name) encoder->append_id = append_name_id;
+    return encoder;
 }
 
 }  // namespace cdc

@@ -60,12 +60,13 @@ void append_id(const Session& session, StringInfo out, const RelationEntry& entr
 void append_old_id(const Session& session, StringInfo out, const RelationEntry& entry, const RowImage& before,
                    const RowImage& after, std::string_view new_id) {
     if (have_same_key(before, after)) return;
+    // An identity without the key does not tell which row it was: a keyless table's, or that of a partition
+    // whose replica identity is an index of its own, under the root's name.
+    if (before.identity_only && !has_key(before)) return;
     StringInfoData old_id;
     initStringInfo(&old_id);
     append_row_id(session, &old_id, before);
     if (new_id == std::string_view(old_id.data, static_cast<size_t>(old_id.len))) return;
-    // An identity without the key (a keyless table's) does not tell which row it was.
-    if (before.identity_only && entry.key_count == 0) return;
     append_raw(out, ",\"old_source_id\":");
     append_raw(out, entry.source_id.text + strlen("{\"source_id\":"));
     append_raw(out, old_id.data, static_cast<size_t>(old_id.len));

@@ -306,23 +306,35 @@ bool is_all_unreserved(std::string_view text) {
 }
 
 void append_percent_encoded_utf8(StringInfo out, const char* s, size_t len) {
-    for (const char* end = s + len; s < end; ++s) {
-        const auto c = static_cast<unsigned char>(*s);
-        if (is_unreserved(c)) {
-            append_char(out, *s);
-        } else {
-            const char text[] = {'%', kHexUpper[c >> 4], kHexUpper[c & 15]};
-            append_raw(out, text, sizeof(text));
-        }
+    const char* const end = s + len;
+    while (s < end) {
+        const char* const run = s;
+        while (s < end && is_unreserved(static_cast<unsigned char>(*s)))
+            ++s;
+        append_raw(out, run, static_cast<size_t>(s - run));
+        if (s == end) return;
+        const auto c = static_cast<unsigned char>(*s++);
+        const char text[] = {'%', kHexUpper[c >> 4], kHexUpper[c & 15]};
+        append_raw(out, text, sizeof(text));
     }
 }
 
 void append_percent_encoded(StringInfo out, const char* s, size_t len) {
-    StringInfoData utf8;
-    initStringInfo(&utf8);
-    append_utf8(&utf8, s, len);
-    append_percent_encoded_utf8(out, utf8.data, static_cast<size_t>(utf8.len));
-    pfree(utf8.data);
+    if (database_is_utf8()) {
+        append_percent_encoded_utf8(out, s, len);
+        return;
+    }
+    const char* const end = s + len;
+    while (s < end) {
+        const char* const ascii_end = first_non_ascii(s, end);
+        append_percent_encoded_utf8(out, s, static_cast<size_t>(ascii_end - s));
+        if (ascii_end == end) return;
+        Utf8Piece piece;
+        convert_prefix(ascii_end, static_cast<size_t>(end_of_non_ascii(ascii_end, end) - ascii_end), &piece);
+        append_percent_encoded_utf8(out, piece.utf8, static_cast<size_t>(piece.utf8_bytes));
+        if (piece.source_bytes == 0) append_percent_encoded_utf8(out, ascii_end, 1);
+        s = ascii_end + Max(piece.source_bytes, 1);
+    }
 }
 
 }  // namespace cdc

@@ -60,7 +60,8 @@ bool is_all_unreserved(std::string_view text);
 // Percent-encodes UTF-8 (RFC 3986, section 2.1): unreserved characters stay, every other byte is %HH.
 void append_percent_encoded_utf8(StringInfo out, const char* s, size_t len);
 
-// The same for text of the database's encoding, such as a table's name.
+// The same for text of the database's encoding, such as a table's name or a key. A byte that is no character
+// stays that byte (%FF), and so is told from the text \xff, which is what it is in a JSON string.
 void append_percent_encoded(StringInfo out, const char* s, size_t len);
 
 }  // namespace cdc

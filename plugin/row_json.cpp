@@ -150,19 +150,6 @@ int append_same_members(StringInfo out, const RowImage& image, int at) {
     return end - at;
 }
 
-// A key's value as source_id has it. Most are made of unreserved characters and need no second look.
-bool append_id_value(const Column& column, Datum value, StringInfo out) {
-    const int start = out->len;
-    if (value_append_text(column.encoder, value, out) == ValueOutcome::oversize) return false;
-    const std::string_view text(out->data + start, static_cast<size_t>(out->len - start));
-    if (is_all_unreserved(text)) return true;
-    char* const copy = pnstrdup(text.data(), text.size());
-    truncate_text(out, start);
-    append_percent_encoded_utf8(out, copy, text.size());
-    pfree(copy);
-    return true;
-}
-
 // False where the table has no key or the image lacks it; out may then end anywhere.
 bool append_key_id(StringInfo out, const RowImage& image) {
     const RelationEntry& entry = *image.entry;
@@ -172,7 +159,7 @@ bool append_key_id(StringInfo out, const RowImage& image) {
         bool null;
         if (!is_in(image, column) || !fetch(image, column, &value, &null) || null) return false;
         append_raw(out, i == 0 ? "/PK:" : ",");
-        if (!append_id_value(column, value, out)) return false;
+        if (value_append_id(column.encoder, value, out) == ValueOutcome::oversize) return false;
     }
     return entry.key_count > 0;
 }
@@ -237,6 +224,17 @@ bool append_key(StringInfo out, const RowImage& image) {
     open_object(out, start);
     append_char(out, '}');
     return true;
+}
+
+bool has_key(const RowImage& image) {
+    const RelationEntry& entry = *image.entry;
+    for (int i = 0; i < entry.key_count; ++i) {
+        const Column& column = entry.columns[entry.key[i]];
+        Datum value;
+        bool null;
+        if (!is_in(image, column) || !fetch(image, column, &value, &null) || null) return false;
+    }
+    return entry.key_count > 0;
 }
 
 bool have_same_key(const RowImage& one, const RowImage& other) {

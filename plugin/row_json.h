@@ -45,6 +45,9 @@ bool append_key(StringInfo out, const RowImage& image);
 // What stands in source_id after the table: /PK:… or /ROW:…
 void append_row_id(const Session& session, StringInfo out, const RowImage& image);
 
+// Whether the image holds every column of the table's key.
+bool has_key(const RowImage& image);
+
 // Whether two images of a row have the same key, byte for byte; a false may be wrong.
 bool have_same_key(const RowImage& one, const RowImage& other);
 

@@ -50,10 +50,23 @@ ValueOutcome value_encode(const ValueEncoder* encoder, Datum value, StringInfo o
     return outcome;
 }
 
-ValueOutcome value_append_text(const ValueEncoder* encoder, Datum value, StringInfo out) {
+ValueOutcome value_append_id(const ValueEncoder* encoder, Datum value, StringInfo out) {
     const int start = out->len;
     const ValueOutcome outcome = value_encode(encoder, value, out);
-    if (outcome != ValueOutcome::oversize) json_unquote_tail(out, start);
+    if (outcome == ValueOutcome::oversize) return outcome;
+    if (encoder->append_id != nullptr) {
+        truncate_text(out, start);
+        encoder->append_id(value, out);
+        return outcome;
+    }
+    // A jsonb "1" keeps its quotes: there is also 1. No other type has a string and a number.
+    if (!encoder->may_be_json_null) json_unquote_tail(out, start);
+    const std::string_view text(out->data + start, static_cast<size_t>(out->len - start));
+    if (is_all_unreserved(text)) return outcome;  // as most are
+    char* const copy = pnstrdup(text.data(), text.size());
+    truncate_text(out, start);
+    append_percent_encoded_utf8(out, copy, text.size());
+    pfree(copy);
     return outcome;
 }
 

@@ -43,8 +43,9 @@ bool value_encoder_uses_output_function(const ValueEncoder* encoder);
 // function: no value, however large, makes this raise.
 ValueOutcome value_encode(const ValueEncoder* encoder, Datum value, StringInfo out);
 
-// Appends the value as plain text in UTF-8: the JSON form without the quotes and escapes of a string. It is
-// what source_id percent-encodes.
-ValueOutcome value_append_text(const ValueEncoder* encoder, Datum value, StringInfo out);
+// Appends the value as source_id has it: its text, or its JSON form where that is no string, percent-encoded.
+// Values that differ in their JSON differ here as well (docs/decisions/0171). Oversize where value_encode
+// says so.
+ValueOutcome value_append_id(const ValueEncoder* encoder, Datum value, StringInfo out);
 
 }  // namespace cdc

@@ -37,5 +37,22 @@ INSERT INTO trunk VALUES (4, 'us', 's4', 4);
 SELECT data::json ->> 'table' AS table, data::json ->> 'schema_version' AS version, data::json ->> 'key' AS key
     FROM pg_logical_slot_peek_changes('partitions', NULL, NULL, 'partition', 'root', 'ddl', 'off') WHERE data ~ '"op_type":"c"';
 SELECT pg_drop_replication_slot('partitions');
+-- a partition's own identity need not have the root's key: then the old row is not known by an id under the root's name
+CREATE TABLE whole (id int, at int, code int NOT NULL, PRIMARY KEY (id, at)) PARTITION BY LIST (at);
+CREATE TABLE part PARTITION OF whole FOR VALUES IN (1);
+CREATE UNIQUE INDEX part_code ON part (code);
+ALTER TABLE part REPLICA IDENTITY USING INDEX part_code;
+SELECT 'slot' FROM pg_create_logical_replication_slot('partitions', 'cdc_envelope');
+INSERT INTO whole VALUES (1, 1, 10);
+UPDATE whole SET code = 11;
+UPDATE whole SET code = 12, id = 2;
+ALTER TABLE part REPLICA IDENTITY FULL;
+UPDATE whole SET code = 13;
+UPDATE whole SET id = 3;
+SELECT data::json ->> 'old_source_id' AS old, data::json ->> 'source_id' AS new, data::json ->> 'before' AS before
+    FROM pg_logical_slot_peek_changes('partitions', NULL, NULL, 'cluster', 'c', 'ddl', 'off', 'partition', 'root');
+SELECT data::json ->> 'old_source_id' AS old, data::json ->> 'source_id' AS new, data::json ->> 'before' AS before
+    FROM pg_logical_slot_peek_changes('partitions', NULL, NULL, 'cluster', 'c', 'ddl', 'off');
+SELECT pg_drop_replication_slot('partitions');
 SET client_min_messages = warning;
 DROP SCHEMA partitions CASCADE;

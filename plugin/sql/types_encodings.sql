@@ -50,6 +50,10 @@ INSERT INTO texts VALUES
     (3, convert_from('\x61e962f09f988063c3', 'SQL_ASCII'), NULL),
     (4, convert_from('\xfffe', 'SQL_ASCII'), NULL);
 SELECT :event FROM texts rec ORDER BY id;
+-- in a key, a byte that is no character is not the text that stands for it
+CREATE TABLE keyed (k text, n name, PRIMARY KEY (k, n));
+INSERT INTO keyed VALUES (convert_from('\xff', 'SQL_ASCII'), convert_from('\x61e9', 'SQL_ASCII')), ('\xff', 'a\xe9'), (convert_from('\xc3a9', 'SQL_ASCII'), '');
+SELECT (regexp_match(:event, 'PK:[^"]*'))[1] FROM keyed rec ORDER BY 1;
 
 \c :home
 DROP DATABASE cdc_latin1;

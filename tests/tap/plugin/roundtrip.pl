@@ -12,13 +12,14 @@ use File::Basename;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+my $node = source_cluster(autovacuum => 'off');
+types_of_server($node);
 my $count = $ENV{ROUNDTRIP_TABLES} // 200;
 my $seed  = $ENV{ROUNDTRIP_SEED}   // 20260207;
 $seed = int rand 2**31 if $seed eq 'random';
 srand $seed;
 diag("ROUNDTRIP_SEED=$seed ROUNDTRIP_TABLES=$count");
 
-my $node = source_cluster(autovacuum => 'off');
 my ($make_types, @types) = make_types(60);
 my @tables = map { random_table($_, $ENV{TESTDIR}, \@types) } 1 .. $count;
 my $session = sub { "SET timezone = 'UTC'; SET datestyle = 'ISO'; SELECT setseed($_[0]);\n" };

@@ -1,5 +1,5 @@
 # Random values of every built-in type: what the encoder writes is what the type's own output function gives, and reads back
-# to the last bit. The values' extremes are in plugin/sql/types_*.sql; this is for what nobody thought of.
+# to the last bit; and no two of them, as keys, share a source_id. The values' extremes are in plugin/sql/types_*.sql; this is for what nobody thought of.
 #   TYPES_RANDOM        how many values of all types together (200,000; the longer run: 1,000,000 a type)
 #   TYPES_RANDOM_SEED   a number, to see the same again
 use strict;
@@ -9,6 +9,8 @@ use CdcTest::RandomTypes;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+my $node = source_cluster(autovacuum => 'off');
+types_of_server($node);
 my @types = scalar_types();
 my $count = int(($ENV{TYPES_RANDOM} // 200_000) / @types) + 1;
 my $seed  = $ENV{TYPES_RANDOM_SEED} // 20260207;
@@ -18,7 +20,6 @@ diag("TYPES_RANDOM_SEED=$seed, $count values of each of " . scalar(@types) . ' t
 # Those whose JSON is not their text: true and false, T, Z and six digits in times, no currency, no white space.
 my %other_text = map { $_ => 1 } 'bool', 'money', 'time', 'time(2)', 'timetz', 'timestamp', 'timestamptz', 'timestamptz(3)', 'json', 'jsonb';
 
-my $node = source_cluster(autovacuum => 'off');
 $node->safe_psql('shop', random_sql());
 my $after = q{(cdc_envelope.encode(rec, 'r', '0/1', '2026-01-01 00:00Z', '{cluster=c,projection=p}')::json -> 'after')};
 foreach my $type (@types)
@@ -34,10 +35,28 @@ SELECT FROM $setseed;
 INSERT INTO public.v SELECT $type->{value} FROM generate_series(1, $count) g;
 SELECT count(*), count(*) FILTER (WHERE $text), count(*) FILTER (WHERE $bytes) FROM public.v rec;
 SELECT concat(v), $after FROM public.v rec WHERE $text OR $bytes LIMIT 3;
-DROP TABLE public.v;
 SQL
 	$output =~ s/^\n//;
 	is("$error$output", "$count|0|0", "$type->{name}: $count values as its output function writes them, and back");
-	$node->safe_psql('shop', 'DROP TABLE IF EXISTS public.v') if $code != 0;
+	distinct_ids($type) if $type->{btree};
+	$node->safe_psql('shop', 'DROP TABLE IF EXISTS public.v');
 }
 done_testing();
+
+# The values of public.v as keys, each once.
+sub distinct_ids
+{
+	my ($type) = @_;
+	my ($code, $output, $error) = $node->psql('shop', <<"SQL", on_error_stop => 1);
+SET search_path = '';
+CREATE TABLE public.k (v $type->{name} PRIMARY KEY);
+INSERT INTO public.k SELECT v FROM public.v WHERE v IS NOT NULL ON CONFLICT DO NOTHING;
+CREATE TABLE public.ids AS
+SELECT cdc_envelope.encode(k, 'r', '0/1', '2026-01-01 00:00Z', '{cluster=c}')::json ->> 'source_id' AS id, v FROM public.k;
+SELECT count(*) > 0, count(*) - count(DISTINCT id), count(*) FILTER (WHERE id NOT LIKE '%/PK:%') FROM public.ids;
+SELECT id, concat(v) FROM public.ids WHERE id IN (SELECT id FROM public.ids GROUP BY 1 HAVING count(*) > 1) ORDER BY 1 LIMIT 4;
+SQL
+	is("$error$output", 't|0|0', "$type->{name}: distinct keys have distinct ids");
+	$node->safe_psql('shop', 'DROP TABLE IF EXISTS public.k, public.ids');
+	return;
+}

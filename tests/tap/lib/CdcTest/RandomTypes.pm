@@ -1,13 +1,25 @@
 # Types of every kind and random values of them, as SQL: for tests that make tables nobody thought of. A type is
 # { name, value }: value is an SQL expression that gives another random value, or null, each time it is evaluated.
-# All of it follows from srand() here and setseed() in the session.
+# All of it follows from srand() here and setseed() in the session. Not every server has every type: types_of_server asks it.
 package CdcTest::RandomTypes;
 
 use strict;
 use warnings;
 use Exporter 'import';
 
-our @EXPORT = qw(random_sql pick chance hostile_name quoted make_types scalar_types key_types);
+our @EXPORT = qw(types_of_server random_sql pick chance hostile_name quoted make_types scalar_types key_types);
+
+my ($major, $has_xml) = (18, 1);
+
+# What comes after this is for that server: one before 14 has neither multiranges nor infinite numerics, one built without
+# libxml no xml values.
+sub types_of_server
+{
+	my ($node) = @_;
+	$major   = $node->pg_version->major;
+	$has_xml = $node->psql('postgres', "SELECT xml '<a/>'") == 0;
+	return;
+}
 
 sub pick   { return $_[ int rand @_ ] }
 sub chance { return rand() < $_[0] }
@@ -29,7 +41,7 @@ sub hostile_name
 # What the values' expressions call.
 sub random_sql
 {
-	return <<'SQL';
+	my $sql = <<'SQL';
 CREATE SCHEMA rt;
 CREATE FUNCTION rt.i(low bigint, high bigint) RETURNS bigint LANGUAGE plpgsql AS
     $$ BEGIN RETURN floor(low + random() * (high::float8 - low + 1)); END $$;
@@ -82,6 +94,8 @@ BEGIN
     RETURN format('[%s:%s]=%s', low, low + array_length(elements, 1) - 1, elements);
 END $$;
 SQL
+	$sql =~ s/WHEN 2 THEN 'Infinity' WHEN 3 THEN '-Infinity' WHEN 4 THEN '0.000'/WHEN 4 THEN '0.000'/ if $major < 14;
+	return $sql;
 }
 
 # name, expression, whether it can stand in a b-tree
@@ -164,7 +178,11 @@ my @scalars = (
 	[ 'nummultirange', q{nummultirange(numrange(-1.50, rt.i(0, 9)), numrange(10, NULL))},                     1 ],
 	[ 'datemultirange', q{datemultirange(daterange('2026-01-01', date '2026-01-02' + rt.i(0, 999)::int))},    1 ]);
 
-sub scalar_types { return map { { name => $_->[0], value => "($_->[1])::$_->[0]", btree => $_->[2] } } @scalars }
+sub scalar_types
+{
+	return map { { name => $_->[0], value => "($_->[1])::$_->[0]", btree => $_->[2] } }
+	  grep { ($major >= 14 || $_->[0] !~ /multirange/) && ($has_xml || $_->[0] ne 'xml') } @scalars;
+}
 sub key_types    { return grep { $_->{btree} } scalar_types() }
 
 # A function that gives the type's values, and the type by way of it: what is nested stays short.
@@ -217,7 +235,8 @@ sub make_types
 		range => sub {
 			my ($name) = @_;
 			my $subtype = pick(@subtypes);
-			$sql .= "CREATE TYPE $name AS RANGE (subtype = $subtype->{name}, multirange_type_name = ${name}_multi);\n";
+			my $multirange = $major < 14 ? '' : ", multirange_type_name = ${name}_multi";
+			$sql .= "CREATE TYPE $name AS RANGE (subtype = $subtype->{name}$multirange);\n";
 			return { name => $name,
 				value => "(SELECT $name(least(a, b), greatest(a, b), (ARRAY['[]', '[)', '(]', '()'])[rt.i(1, 4)]) FROM (SELECT $subtype->{value} AS a, $subtype->{value} AS b) bounds)" };
 		},
@@ -239,6 +258,7 @@ sub make_types
 	foreach my $made (1 .. $count)
 	{
 		my $kind = pick(qw(enum domain domain composite composite range multirange array array));
+		next if $kind eq 'multirange' && $major < 14;
 		my $type = $makers{$kind}->("rt.$kind$made") or next;
 		$type->{value} = "(SELECT $type->{value})" if $kind eq 'multirange';
 		push @types, with_function(\$sql, ++$number, $type);

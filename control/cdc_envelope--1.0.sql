@@ -203,28 +203,23 @@ ALTER TABLE cdc_envelope.schema_history ENABLE ALWAYS TRIGGER restored;
 
 -- Decoding needs a user catalog table's present file even to read what lies before its end: with the history gone, a
 -- slot that has any of its rows before it would stop for good, with "could not find pg_class entry" (relcache.c,
--- RelationInitPhysicalAddr), whatever its plugin.
-CREATE FUNCTION cdc_envelope.on_drop_extension() RETURNS event_trigger
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    slots text;
-    subject text := '\mcdc_envelope\M';
-BEGIN
-    SELECT string_agg(slot_name, ', ' ORDER BY slot_name) INTO slots
-      FROM pg_replication_slots WHERE database = current_database();
-    IF tg_tag = 'DROP OWNED' THEN -- of whom, is known only from the text
-        SELECT format('\m(current_user|session_user|current_role)\M|%s', regexp_replace(r.rolname, '\W', '\\\&', 'g')) INTO subject
-          FROM pg_extension e JOIN pg_roles r ON r.oid = e.extowner WHERE e.extname = 'cdc_envelope';
-    END IF;
-    IF slots IS NOT NULL AND current_query() ~* subject THEN
-        RAISE EXCEPTION 'cannot drop extension cdc_envelope while this database has replication slots'
-            USING ERRCODE = 'object_in_use', DETAIL = format('Slots: %s.', slots),
-                  HINT = 'A slot that has not read all of the schema history could never go on. Drop the slots first.';
-    END IF;
-END $$;
+-- RelationInitPhysicalAddr), whatever its plugin. So while there are slots the library refuses to have it dropped, and
+-- this trigger has it loaded (history_guard.cpp).
+CREATE FUNCTION cdc_envelope.on_ddl_command_start() RETURNS event_trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'cdc_envelope_on_ddl_command_start';
+
+-- Emptied, it would leave the slots no versions.
+CREATE FUNCTION cdc_envelope.refuse_truncate() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'cdc_envelope_refuse_truncate';
+
+REVOKE ALL ON FUNCTION cdc_envelope.refuse_truncate() FROM PUBLIC;
+
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON cdc_envelope.schema_history
+    FOR EACH STATEMENT EXECUTE FUNCTION cdc_envelope.refuse_truncate();
+ALTER TABLE cdc_envelope.schema_history ENABLE ALWAYS TRIGGER refuse_truncate;
 
 REVOKE ALL ON FUNCTION cdc_envelope.on_ddl_command_end(), cdc_envelope.on_sql_drop(),
-    cdc_envelope.on_drop_extension() FROM PUBLIC;
+    cdc_envelope.on_ddl_command_start() FROM PUBLIC;
 
 -- Version 1 of every table that exists.
 SELECT cdc_envelope.record_definitions(pg_catalog.array_agg(c.oid ORDER BY c.oid), 'CREATE EXTENSION', NULL, true)
@@ -232,8 +227,8 @@ SELECT cdc_envelope.record_definitions(pg_catalog.array_agg(c.oid ORDER BY c.oid
 
 CREATE EVENT TRIGGER cdc_envelope_ddl_command_end ON ddl_command_end EXECUTE FUNCTION cdc_envelope.on_ddl_command_end();
 CREATE EVENT TRIGGER cdc_envelope_sql_drop ON sql_drop EXECUTE FUNCTION cdc_envelope.on_sql_drop();
-CREATE EVENT TRIGGER cdc_envelope_drop_extension ON ddl_command_start WHEN TAG IN ('DROP EXTENSION', 'DROP SCHEMA', 'DROP OWNED')
-    EXECUTE FUNCTION cdc_envelope.on_drop_extension();
+CREATE EVENT TRIGGER cdc_envelope_ddl_command_start ON ddl_command_start EXECUTE FUNCTION cdc_envelope.on_ddl_command_start();
+ALTER EVENT TRIGGER cdc_envelope_ddl_command_start ENABLE ALWAYS;
 
 -- What a slot may emit: the slot's own row holds, else that of '*', else nothing is kept back. The options that the
 -- client gives narrow it further, and never widen it. Read as it is now, whatever is decoded.

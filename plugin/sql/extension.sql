@@ -24,7 +24,21 @@ ALTER TABLE t ADD n int;
 INSERT INTO t VALUES (3);
 DROP EXTENSION cdc_envelope;
 DROP SCHEMA cdc_envelope CASCADE;
-DROP OWNED BY CURRENT_USER;
+SET client_min_messages = warning;
+DROP EXTENSION plpgsql CASCADE;
+RESET client_min_messages;
+TRUNCATE cdc_envelope.schema_history;
+SET session_replication_role = replica;
+DROP EXTENSION cdc_envelope;
+TRUNCATE cdc_envelope.schema_history;
+RESET session_replication_role;
+-- what only names it does go
+CREATE SCHEMA "of cdc_envelope";
+CREATE ROLE regress_nobody;
+DROP SCHEMA "of cdc_envelope" /* DROP EXTENSION cdc_envelope */;
+DO $$ BEGIN PERFORM 'DROP EXTENSION cdc_envelope'; DROP OWNED BY regress_nobody; DROP EXTENSION IF EXISTS neither; END $$;
+DROP OWNED BY regress_nobody, regress_nobody /* current_user */;
+DROP ROLE regress_nobody;
 SELECT pg_temp.events('extension');
 SELECT pg_drop_replication_slot('extension');
 DROP EXTENSION cdc_envelope;
@@ -69,5 +83,19 @@ SELECT proname FROM pg_proc WHERE pronamespace = 'cdc_envelope'::regnamespace AN
     (proconfig IS NULL OR has_function_privilege('regress_owner', oid, 'EXECUTE'));
 DROP EXTENSION cdc_envelope;
 DROP ROLE regress_owner;
+-- by way of its owner
+DROP SCHEMA cdc_envelope;
+CREATE ROLE regress_admin SUPERUSER;
+SET ROLE regress_admin;
+CREATE EXTENSION cdc_envelope;
+RESET ROLE;
+SELECT 'slot' FROM pg_create_logical_replication_slot('extension', 'cdc_envelope');
+-- in a session that has not met the extension
+\c regress_extension
+DROP OWNED BY regress_admin CASCADE;
+SELECT pg_drop_replication_slot('extension');
+DROP OWNED BY regress_admin CASCADE;
+SELECT count(*) FROM pg_extension WHERE extname = 'cdc_envelope';
+DROP ROLE regress_admin;
 \c regression
 DROP DATABASE regress_extension;

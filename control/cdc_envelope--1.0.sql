@@ -68,9 +68,10 @@ CREATE FUNCTION cdc_envelope.row_filter(relation regclass, options text[] DEFAUL
 CREATE FUNCTION cdc_envelope.record_definitions(relations oid[], tag text, statement text, wait boolean) RETURNS integer
     LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'cdc_envelope_record_definitions';
 
--- Records the end of a table. publications: those that listed it, as it can't be asked any more.
+-- Records the end of a table. publications: those that listed it, as it can't be asked any more. tables: how many the
+-- command drops.
 CREATE FUNCTION cdc_envelope.record_drop(
-    relation oid, schema_name text, table_name text, publications text[], tag text, statement text
+    relation oid, schema_name text, table_name text, publications text[], tag text, statement text, tables integer
 ) RETURNS void
     LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'cdc_envelope_record_drop';
 
@@ -97,7 +98,7 @@ BEGIN
                           ORDER BY schema_name, table_name, version DESC) h
          WHERE h.definition IS NOT NULL AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = h.relation)
     LOOP
-        PERFORM cdc_envelope.record_drop(gone.relation, gone.schema_name, gone.table_name, '{}', 'RECORD', NULL);
+        PERFORM cdc_envelope.record_drop(gone.relation, gone.schema_name, gone.table_name, '{}', 'RECORD', NULL, 1);
         count := count + 1;
     END LOOP;
     RETURN count + cdc_envelope.record_definitions(ARRAY(
@@ -106,7 +107,7 @@ BEGIN
 END $$;
 
 REVOKE ALL ON FUNCTION cdc_envelope.record_definitions(oid[], text, text, boolean),
-    cdc_envelope.record_drop(oid, text, text, text[], text, text), cdc_envelope.record(regclass),
+    cdc_envelope.record_drop(oid, text, text, text[], text, text, integer), cdc_envelope.record(regclass),
     cdc_envelope.record_all() FROM PUBLIC;
 
 -- The tables whose definition a command on an object may have changed: the object itself, the table of an index or a
@@ -129,7 +130,7 @@ CREATE FUNCTION cdc_envelope.on_sql_drop() RETURNS event_trigger
 BEGIN
     -- Tables that are gone, with the publications that listed them.
     PERFORM cdc_envelope.record_drop(d.objid, d.schema_name, d.object_name, coalesce(p.publications, '{}'),
-                                     tg_tag, current_query())
+                                     tg_tag, current_query(), (count(*) OVER ())::integer)
        FROM pg_event_trigger_dropped_objects() d
             LEFT JOIN (SELECT address_names, array_agg(address_args[1] ORDER BY address_args[1]) AS publications
                          FROM pg_event_trigger_dropped_objects() WHERE object_type = 'publication relation'

@@ -25,7 +25,8 @@ namespace {
 constexpr int kLongestStatement = 8192;
 
 // A command that may change more tables than this locks the history instead of each of them: the server's
-// lock table has room for a few thousand (max_locks_per_transaction), and an ALTER TYPE may reach more.
+// lock table has room for a few thousand (max_locks_per_transaction), and an ALTER TYPE may reach more. So
+// may a DROP SCHEMA, which has a lock on each of them already.
 constexpr int kMostLocks = 64;
 
 // What every row of one command has.
@@ -171,22 +172,41 @@ bool is_recorded(const Command& command, const Subject& subject, HeapTuple lates
     return recorded != nullptr && strcmp(recorded, now.json) == 0 && is_named(command, latest, subject);
 }
 
+Subject subject_of(Relation relation) {
+    return {get_namespace_name(RelationGetNamespace(relation)), RelationGetRelationName(relation),
+            RelationGetRelid(relation)};
+}
+
+// Whether the history lacks a table's present definition, or only knows the table by its name.
+bool is_news(const Command& command, Oid relid) {
+    Relation relation = RelationIdGetRelation(relid);
+    if (relation == nullptr) return false;
+    bool news = is_recordable(relation, RelationGetRelid(command.history));
+    if (news) {
+        const Subject subject = subject_of(relation);
+        HeapTuple latest = latest_of(command, subject);
+        news =
+            is_unbound(command, latest) || !is_recorded(command, subject, latest, table_definition(relation));
+    }
+    RelationClose(relation);
+    return news;
+}
+
+// Nobody else records anything of this table until the transaction's end. Two commands may change one table's
+// definition side by side, by way of two of its types, or drop it meanwhile. Only commands that do change a
+// definition meet here: CREATE INDEX, say, must not wait for another one's end.
+void lock_record_of(const Command& command, Oid relid) {
+    if (!command.is_history_locked)
+        LockDatabaseObject(RelationGetRelid(command.history), relid, 0, ExclusiveLock);
+}
+
 // Versions grow along a table's life, over its renames too; and a name that another table had goes on with
 // that table's numbers, so that no version of a name ever stands for two definitions. True where there is a
 // new one.
 bool record(const Command& command, Relation relation) {
-    const Subject subject = {get_namespace_name(RelationGetNamespace(relation)),
-                             RelationGetRelationName(relation), RelationGetRelid(relation)};
-    HeapTuple latest = latest_of(command, subject);
-    if (is_recorded(command, subject, latest, table_definition(relation)) && !is_unbound(command, latest))
-        return false;
-
-    // Two commands may change one table's definition side by side, by way of two of its types. Only commands
-    // that do change a definition meet here: CREATE INDEX, say, must not wait for another one's end.
-    if (!command.is_history_locked)
-        LockDatabaseObject(RelationGetRelid(command.history), subject.relid, 0, ExclusiveLock);
+    const Subject subject = subject_of(relation);
     const TableDefinition now = table_definition(relation);
-    latest = latest_of(command, subject);
+    HeapTuple latest = latest_of(command, subject);
     if (is_recorded(command, subject, latest, now)) {
         if (is_unbound(command, latest)) bind(command, latest, subject.relid);
         return false;
@@ -209,18 +229,25 @@ bool record(const Command& command, Relation relation) {
     return true;
 }
 
+// Closed while the lock is waited for: whoever holds it may have dropped the table, which no open relation
+// outlives.
+bool record_if_news(const Command& command, Oid relid) {
+    if (!is_news(command, relid)) return false;
+    lock_record_of(command, relid);
+    Relation relation = RelationIdGetRelation(relid);
+    if (relation == nullptr) return false;
+    const bool recorded = record(command, relation);
+    RelationClose(relation);
+    return recorded;
+}
+
 // Looks at the table as decoding does, without a lock: the command has its own on what it changes itself, and
 // one that changes a type must not wait for the tables that use it. What is under way there is recorded by
 // whoever does it; only when the extension is made is there nobody yet, and so every table's DDL is waited
 // for.
 bool record_if_recordable(const Command& command, Oid relid, bool wait) {
     if (wait) LockRelationOid(relid, AccessShareLock);
-    Relation relation = RelationIdGetRelation(relid);
-    bool recorded = false;
-    if (relation != nullptr) {
-        if (is_recordable(relation, RelationGetRelid(command.history))) recorded = record(command, relation);
-        RelationClose(relation);
-    }
+    const bool recorded = record_if_news(command, relid);
     // To the end the lock would be too much for the lock table, with some thousand tables.
     if (wait) UnlockRelationOid(relid, AccessShareLock);
     return recorded;
@@ -257,14 +284,17 @@ Datum cdc_envelope_record_definitions(PG_FUNCTION_ARGS) {
     PG_RETURN_INT32(recorded);
 }
 
-// (relation oid, schema_name, table_name, publications text[], tag, statement)
+// (relation oid, schema_name, table_name, publications text[], tag, statement, tables integer): tables is how
+// many the command drops.
 Datum cdc_envelope_record_drop(PG_FUNCTION_ARGS) {
     using namespace cdc;
     if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2) || PG_ARGISNULL(4)) PG_RETURN_VOID();
     const Command command =
-        open_command(PG_GETARG_TEXT_PP(4), PG_ARGISNULL(5) ? nullptr : PG_GETARG_TEXT_PP(5), 1);
+        open_command(PG_GETARG_TEXT_PP(4), PG_ARGISNULL(5) ? nullptr : PG_GETARG_TEXT_PP(5),
+                     PG_ARGISNULL(6) ? 1 : PG_GETARG_INT32(6));
     const Subject subject = {text_to_cstring(PG_GETARG_TEXT_PP(1)), text_to_cstring(PG_GETARG_TEXT_PP(2)),
                              PG_GETARG_OID(0)};
+    lock_record_of(command, subject.relid);
     record_end(command, subject, PG_ARGISNULL(3) ? 0 : PG_GETARG_DATUM(3));
     table_close(command.history, NoLock);
     PG_RETURN_VOID();

@@ -25,11 +25,14 @@ struct CallSite {
     MemoryContext context;  // of this and all below
     Session* session;
     RelationEntry* entry;
-    ArrayType* options;   // as given
-    uint64 row_identity;  // the type cache's tupDesc_identifier of the row type
-    EncodedStamp stamp;   // of the last call; its text is null before the first
-    StringInfoData line;
+    ArrayType* options;              // as given
+    const TypeCacheEntry* row_type;  // the server's, which keeps it for as long as the backend lives
+    uint64 row_identity;             // its tupDesc_identifier when the entry was made
+    EncodedStamp stamp;              // of the last call; its text is null before the first
+    int room;                        // bytes to begin a line with: it took the last one
 };
+
+constexpr int kLeastRoom = 1024, kMostRoom = 1024 * 1024;
 
 char parse_op(text* op) {
     if (VARSIZE_ANY_EXHDR(op) != 1 || strchr("rcud", *VARDATA_ANY(op)) == nullptr) {
@@ -54,10 +57,6 @@ Oid table_of_rows(FunctionCallInfo fcinfo) {
     return relid;
 }
 
-uint64 identity_of(Oid row_type) {
-    return lookup_type_cache(row_type, TYPECACHE_TUPDESC)->tupDesc_identifier;
-}
-
 CallSite* make_call_site(FunctionCallInfo fcinfo, ArrayType* options) {
     const Oid relid = table_of_rows(fcinfo);
     MemoryContext context =
@@ -71,20 +70,27 @@ CallSite* make_call_site(FunctionCallInfo fcinfo, ArrayType* options) {
     site->session = session_create(context, parsed.options, parsed.slot);
     site->session->policy_generation = generation;
     Relation relation = relation_open(relid, AccessShareLock);
-    site->row_identity = identity_of(relation->rd_rel->reltype);
+    site->row_type = lookup_type_cache(relation->rd_rel->reltype, TYPECACHE_TUPDESC);
+    site->row_identity = site->row_type->tupDesc_identifier;
+    site->room = kLeastRoom;
     columns_check(*parsed.options, table_names(relation));
     site->entry = relation_entry_alone(site->session, relation);
     relation_close(relation, AccessShareLock);
-    initStringInfo(&site->line);
     fcinfo->flinfo->fn_extra = site;
     MemoryContextSwitchTo(caller);
     return site;
 }
 
+// The identifier is 0 from an invalidation on (typcache.c), until somebody asks for the type again.
+bool has_known_type(const CallSite& site, Oid row_type) {
+    if (site.row_type->type_id != row_type) return false;
+    if (site.row_type->tupDesc_identifier == 0) lookup_type_cache(row_type, TYPECACHE_TUPDESC);
+    return site.row_type->tupDesc_identifier == site.row_identity;
+}
+
 bool fits(const CallSite& site, Oid row_type, const ArrayType* options) {
     return VARSIZE(site.options) == VARSIZE(options) &&
-           memcmp(site.options, options, VARSIZE(options)) == 0 &&
-           site.row_identity == identity_of(row_type) &&
+           memcmp(site.options, options, VARSIZE(options)) == 0 && has_known_type(site, row_type) &&
            (site.session->options->policy == nullptr ||
             site.session->policy_generation == slot_policy_generation());
 }
@@ -114,6 +120,21 @@ const EncodedStamp& stamp_of_call(CallSite* site, char op, TimestampTz ts_source
     return stamp;
 }
 
+// A line that is written where it is returned, behind the header of a text, in CurrentMemoryContext.
+StringInfoData text_begin(const CallSite& site) {
+    StringInfoData line;
+    line.data = static_cast<char*>(palloc(static_cast<Size>(site.room)));
+    line.maxlen = site.room;
+    line.len = line.cursor = VARHDRSZ;
+    return line;
+}
+
+text* text_end(CallSite* site, const StringInfoData& line) {
+    site->room = Min(Max(line.len + line.len / 8, kLeastRoom), kMostRoom);
+    SET_VARSIZE(line.data, line.len);
+    return reinterpret_cast<text*>(line.data);
+}
+
 }  // namespace
 }  // namespace cdc
 
@@ -128,18 +149,17 @@ Datum cdc_envelope_encode(PG_FUNCTION_ARGS) {
     ItemPointerSetInvalid(&tuple.t_self);
     tuple.t_tableOid = InvalidOid;
     tuple.t_data = row;
+    StringInfoData line = text_begin(*site);
     MemoryContext caller = MemoryContextSwitchTo(site->session->row_context);
     const bool pin = site->entry->uses_output_functions;
     const int nest_level = pin ? settings_pin() : 0;
-    resetStringInfo(&site->line);
     const RowImage image = row_image(site->entry, &tuple, kNew, nullptr);
     const EncodedStamp& stamp = stamp_of_call(site, op, PG_GETARG_TIMESTAMPTZ(kTime), PG_GETARG_LSN(kLsn));
-    append_encoded_row(*site->session, *site->entry, stamp, image, &site->line);
+    append_encoded_row(*site->session, *site->entry, stamp, image, &line);
     if (pin) settings_unpin(nest_level);
     MemoryContextSwitchTo(caller);
-    text* const result = cstring_to_text_with_len(site->line.data, site->line.len);
     MemoryContextReset(site->session->row_context);
-    PG_RETURN_TEXT_P(result);
+    PG_RETURN_TEXT_P(text_end(site, line));
 }
 
 Datum cdc_envelope_table_definition(PG_FUNCTION_ARGS) {

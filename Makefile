@@ -60,6 +60,9 @@ bench: ## how fast plugin and worker are on this machine
 bench-projection: ## a projection beside PostgreSQL's own subscription, on the same WAL
 	bench/projection
 
+bench-worker: ## delivery to Kafka and to a projection beside Debezium and PostgreSQL's own subscription
+	bench/worker
+
 bench-decode: ## what decoding costs the server, beside every other output plugin that is here
 	bench/decode
 
@@ -77,4 +80,4 @@ clean: ## remove what was built
 	rm -rf build
 
 .PHONY: all help plugin worker worker-tests install check check-plugin check-proofs check-worker check-tap check-integration fuzz plugin-asan check-symbols \
-	demo bench bench-decode bench-projection lint format asan tsan clean
+	demo bench bench-decode bench-projection bench-worker lint format asan tsan clean

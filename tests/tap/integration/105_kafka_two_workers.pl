@@ -23,7 +23,7 @@ my ($one, $two) = map {
 } 1 .. 2;
 $one->start;
 ok(wait_slot_active($node, 'pair'), 'the first is streaming') or diag($one->log);
-my $load = start_load($node, seconds => 30, clients => 2, rate => 300);
+my $load = start_load($node, seconds => 60, clients => 2, rate => 300);
 $two->start;
 ok($two->wait_log(qr/standing by/), 'the second stands by') or diag($two->log);
 unlike($two->log, qr/transactional\.id/, 'and has not touched the brokers');
@@ -45,6 +45,27 @@ sleep 1;
 $two->signal('CONT');
 ok($two->wait_log(qr/standing by|has taken this pipeline over/), 'the other notices when it wakes up') or diag($two->log);
 ok($one->running, 'and does not disturb');
+$two->stop if $two->running;
+
+# Frozen with a Kafka transaction that only lacks its commit, in each of its two producers' turn.
+foreach my $passing (20, 21)
+{
+	my $frozen = CdcTest::Worker->new(name => 'pair', @same, env => { CDC_FAILPOINT => "kafka_before_commit\@$passing:freeze" });
+	$frozen->{logfile} =~ s/pair_worker/frozen_worker$passing/;
+	$frozen->start;
+	ok($frozen->wait_log(qr/standing by/), 'one more stands by') or diag($frozen->log);
+	is($one->kill9, 'signal 9', 'the other dies');
+	ok($frozen->wait_log(qr/streaming from/), 'it takes over') or diag($frozen->log);
+	ok(wait_frozen($frozen), "and is frozen before commit $passing") or diag($frozen->log);
+	$one->start;
+	ok($one->wait_log(qr/streaming from/), 'the other takes over again') or diag($one->log);
+	sleep 1;
+	$frozen->signal('CONT');
+	ok($frozen->wait_log(qr/standing by.*standing by|has taken this pipeline over/s), 'the frozen one notices')
+	  or diag($frozen->log);
+	ok($one->running, 'and does not disturb');
+	$frozen->kill9;
+}
 
 my $transactions = finish_load($load);
 ok(wait_caught_up($node, 'pair'), 'all is delivered') or diag($one->log);
@@ -64,5 +85,17 @@ is($rival->wait_exit(60), 1, 'the rival refuses a position of another slot') or 
 one_value($node, 'shop', q(INSERT INTO tx VALUES (999999999)));
 is($one->wait_exit(60), 1, 'the one that was fenced off ends with 1') or diag($one->log);
 like($one->log, qr/another worker has taken this pipeline over: \S+:\d+:[0-9a-f]+ since/, 'and says by whom');
-$two->stop if $two->running;
 done_testing();
+
+# Whether the worker has stopped itself (state T), within half a minute.
+sub wait_frozen
+{
+	my ($worker) = @_;
+	foreach (1 .. 300)
+	{
+		open my $stat, '<', "/proc/$worker->{pid}/stat" or return 0;
+		return 1 if <$stat> =~ /\) T /;
+		select(undef, undef, undef, 0.1);
+	}
+	return 0;
+}

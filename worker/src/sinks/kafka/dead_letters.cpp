@@ -32,8 +32,10 @@ void DeadLetters::forget(Lsn commit_lsn) {
     std::erase_if(refused_, [commit_lsn](const auto& refused) { return refused.first.first <= commit_lsn; });
 }
 
-Status DeadLetters::use(Producer& producer) {
-    if (handle_) return {};
+Status DeadLetters::use(Producers& producers) {
+    TopicHandle& handle = handles_[producers.turn()];
+    if (handle) return {};
+    Producer& producer = producers.present();
     std::string reason;
     const rd_kafka_resp_err_t error = producer.create_topic_now(
         {topic_,
@@ -45,16 +47,16 @@ Status DeadLetters::use(Producer& producer) {
     } else if (error != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) {
         log_debug("kafka: topic \"{}\" is not created: {}", topic_, reason);  // it may be there for us to use
     }
-    handle_ = producer.open_topic(topic_, rd_kafka_msg_partitioner_murmur2_random, nullptr, reason);
-    if (!handle_) return Status::fatal("topic \"" + topic_ + "\" can't be used: " + reason);
+    handle = producer.open_topic(topic_, rd_kafka_msg_partitioner_murmur2_random, nullptr, reason);
+    if (!handle) return Status::fatal("topic \"" + topic_ + "\" can't be used: " + reason);
     return {};
 }
 
-Status DeadLetters::put(Producer& producer, std::string_view key, const Event& event,
+Status DeadLetters::put(Producers& producers, std::string_view key, const Event& event,
                         const DeadLetter& letter, void* opaque) {
-    CDC_RETURN_IF_ERROR(use(producer));
-    const rd_kafka_resp_err_t error =
-        producer.produce_with_headers(handle_.get(), key, event.line, letter.parts("topic"), opaque);
+    CDC_RETURN_IF_ERROR(use(producers));
+    const rd_kafka_resp_err_t error = producers.present().produce_with_headers(
+        handles_[producers.turn()].get(), key, event.line, letter.parts("topic"), opaque);
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
         log_warning("kafka: parked in \"{}\": {}", topic_, letter.error);
         return {};

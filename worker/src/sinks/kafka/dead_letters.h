@@ -9,6 +9,7 @@
 // parked either: it is never dropped and never cut.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <map>
 #include <string>
@@ -17,7 +18,7 @@
 #include "base/status.h"
 #include "envelope/event.h"
 #include "sinks/dead_letter.h"
-#include "sinks/kafka/producer.h"
+#include "sinks/kafka/producers.h"
 
 namespace cdc::kafka {
 
@@ -38,19 +39,19 @@ class DeadLetters {
 
     // Hands the event over to the dead-letter topic, with the letter's parts as headers. The value is not
     // copied. The report is the caller's to count.
-    Status put(Producer& producer, std::string_view key, const Event& event, const DeadLetter& letter,
+    Status put(Producers& producers, std::string_view key, const Event& event, const DeadLetter& letter,
                void* opaque);
 
-    // The producer is about to go.
-    void close() { handle_.reset(); }
+    // The producers are about to go.
+    void close() { handles_ = {}; }
 
   private:
     static std::string name_of(const Event& event);
-    Status use(Producer& producer);
+    Status use(Producers& producers);
 
     const std::string topic_;
     const bool park_;
-    TopicHandle handle_;
+    std::array<TopicHandle, Producers::most> handles_;
     std::map<std::pair<Lsn, std::string>, std::string> refused_;  // (commit_lsn, seq and source_id) → reason
 };
 

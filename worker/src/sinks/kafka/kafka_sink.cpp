@@ -49,31 +49,37 @@ Status KafkaSink::open(const SinkContext& context) {
         needs.brokers = cluster.value()->bootstrap_servers();
     }
     if (config_.transactions) needs.transactional_id = transactional_id_of(prefix, context.pipeline);
-    Result<kafka::ProducerSettings> settings = kafka::make_producer_settings(needs, config_.properties);
-    if (!settings.ok()) return settings.status();
-    if (config_.embedded) settings->create_topics = false;  // it makes them itself, and only so
-    batch_bytes_ = settings->batch_bytes;
+    std::vector<kafka::ProducerSettings> settings;
+    for (std::size_t turn = 0; turn < (config_.transactions ? kafka::Producers::most : 1); ++turn) {
+        kafka::ProducerNeeds own = needs;
+        if (turn > 0) own.transactional_id += "#" + std::to_string(turn + 1);
+        Result<kafka::ProducerSettings> made = kafka::make_producer_settings(own, config_.properties);
+        if (!made.ok()) return made.status();
+        if (config_.embedded) made->create_topics = false;  // it makes them itself, and only so
+        settings.push_back(std::move(made).value());
+    }
+    batch_bytes_ = settings[0].batch_bytes;
     const kafka::TransactionLimits limits{config_.commit_interval, config_.transaction_max_bytes,
-                                          settings->transaction_timeout / 2};
-    Status status = connect(std::move(settings).value(), needs.brokers, prefix);
+                                          settings[0].transaction_timeout / 2};
+    Status status = connect(std::move(settings), needs.brokers, prefix);
     if (status.ok() && config_.transactions) status = start_transactions(context, needs, limits);
     if (!status.ok()) close();
     return status;
 }
 
-Status KafkaSink::connect(kafka::ProducerSettings settings, const std::string& brokers,
+Status KafkaSink::connect(std::vector<kafka::ProducerSettings> settings, const std::string& brokers,
                           const std::string& prefix) {
-    const kafka::Partitioner partitioner = settings.partitioner;
-    Result<std::unique_ptr<kafka::Producer>> producer = kafka::Producer::create(std::move(settings));
-    if (!producer.ok()) return producer.status();
-    producer_ = std::move(producer).value();
+    const kafka::Partitioner partitioner = settings[0].partitioner;
+    Result<std::unique_ptr<kafka::Producers>> producers = kafka::Producers::create(std::move(settings));
+    if (!producers.ok()) return producers.status();
+    producers_ = std::move(producers).value();
     watch_.emplace(brokers);
     std::vector<kafka::Producer::KnownTopic> known;
-    if (const rd_kafka_resp_err_t error = producer_->fetch_topics(first_contact, known)) {
+    if (const rd_kafka_resp_err_t error = producers_->present().fetch_topics(first_contact, known)) {
         serve(milliseconds(0));  // the connections' own errors say more than that nobody answered
         return kafka::connect_failure(last_trouble_ ? last_trouble_ : error, watch_->message());
     }
-    topics_.open(*producer_, prefix, partitioner, known);
+    topics_.open(*producers_, prefix, partitioner, known);
     log_info("kafka: connected to {}; topics {}.<schema>.<table>", brokers, prefix);
     return {};
 }
@@ -90,7 +96,7 @@ Status KafkaSink::start_transactions(const SinkContext& context, const kafka::Pr
     transactions_.emplace(kafka::CheckpointTopic(config_.checkpoint_topic, context.pipeline,
                                                  {needs.brokers, config_.properties}),
                           std::move(identity), limits);
-    CDC_RETURN_IF_ERROR(transactions_->open(*producer_));
+    CDC_RETURN_IF_ERROR(transactions_->open(*producers_));
     CDC_RETURN_IF_ERROR(failpoint("kafka_fenced_others"));
     CDC_RETURN_IF_ERROR(commit(commit_stall));
     const kafka::Checkpoint& now = transactions_->committed();
@@ -112,7 +118,7 @@ void KafkaSink::close() {
     transactions_.reset();
     dead_letters_.close();
     topics_.close();
-    producer_.reset();
+    producers_.reset();
     window_.clear();  // only now does nobody point into the slices any more
     watch_.reset();
     failure_ = {};
@@ -124,11 +130,11 @@ void KafkaSink::close() {
 
 // Readers wait at an open transaction: it is ended here rather than by the brokers' timeout.
 void KafkaSink::give_up_transaction() {
-    if (!producer_ || !transactions_ || !transactions_->is_open()) return;
-    producer_->purge();
+    if (!producers_ || !transactions_ || !transactions_->is_open()) return;
+    producers_->present().purge();
     const Clock::time_point deadline = Clock::now() + farewell;
-    while ((producer_->pending() > 0) && Clock::now() < deadline)
-        producer_->serve(*this, step);
+    while ((producers_->present().pending() > 0) && Clock::now() < deadline)
+        producers_->serve(*this, step);
     transactions_->abort(farewell);
 }
 
@@ -165,7 +171,7 @@ Status KafkaSink::advance(Lsn lsn) {
 }
 
 Status KafkaSink::poll() {
-    if (producer_ && failure_.ok()) serve(milliseconds(0));
+    if (producers_ && failure_.ok()) serve(milliseconds(0));
     CDC_RETURN_IF_ERROR(failure_);
     const bool due = transactions_ && transactions_->due(Clock::now());
     return due ? commit(commit_stall) : Status{};

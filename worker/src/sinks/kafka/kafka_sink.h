@@ -31,12 +31,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "config/config.h"
 #include "sinks/kafka/broker_watch.h"
 #include "sinks/kafka/dead_letters.h"
 #include "sinks/kafka/delivery_window.h"
-#include "sinks/kafka/producer.h"
+#include "sinks/kafka/producers.h"
 #include "sinks/kafka/topics.h"
 #include "sinks/kafka/transactions.h"
 #include "sinks/sink.h"
@@ -60,7 +61,7 @@ class KafkaSink final : public Sink, private kafka::ProducerListener {
     Status advance(Lsn lsn) override;
     Status poll() override;
     Status ran_dry() override;
-    int wait_fd() const override { return producer_ ? producer_->wait_fd() : -1; }
+    int wait_fd() const override { return producers_ ? producers_->wait_fd() : -1; }
     std::optional<std::chrono::steady_clock::time_point> poll_deadline() const override;
     Lsn durable_lsn() const override;
     Status flush(std::chrono::milliseconds timeout) override;
@@ -77,7 +78,8 @@ class KafkaSink final : public Sink, private kafka::ProducerListener {
     // How long a Kafka transaction may wait for its messages' reports before the pipeline begins again.
     static constexpr std::chrono::milliseconds commit_stall{10000};
 
-    Status connect(kafka::ProducerSettings settings, const std::string& brokers, const std::string& prefix);
+    Status connect(std::vector<kafka::ProducerSettings> settings, const std::string& brokers,
+                   const std::string& prefix);
     Status start_transactions(const SinkContext& context, const kafka::ProducerNeeds& needs,
                               const kafka::TransactionLimits& limits);
     Status commit(std::chrono::milliseconds stall);
@@ -104,7 +106,7 @@ class KafkaSink final : public Sink, private kafka::ProducerListener {
     kafka::Topics topics_;
     kafka::DeliveryWindow window_;
     kafka::DeadLetters dead_letters_;
-    std::unique_ptr<kafka::Producer> producer_;
+    std::unique_ptr<kafka::Producers> producers_;
     std::optional<kafka::Transactions> transactions_;  // none: at least once
     std::optional<kafka::BrokerWatch> watch_;
     std::size_t batch_bytes_ = 0;  // more than this is alone in its produce request

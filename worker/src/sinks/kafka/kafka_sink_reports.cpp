@@ -33,7 +33,7 @@ const Event* find_event(const Slice& slice, const Event& sent) {
 
 void KafkaSink::serve(milliseconds timeout) {
     const std::size_t in_flight = window_.in_flight();
-    producer_->serve(*this, timeout);
+    producers_->serve(*this, timeout);
     look_into_gaps();
     const Clock::time_point now = Clock::now();
     if (window_.in_flight() < in_flight) {
@@ -48,7 +48,7 @@ void KafkaSink::serve(milliseconds timeout) {
 // of a transaction that was given up.
 void KafkaSink::look_into_gaps() {
     for (int round = 0; (!gap_.empty() || purged_) && failure_.ok() && round < 5; ++round)
-        producer_->serve(*this, step);
+        producers_->serve(*this, step);
     if (!gap_.empty() && failure_.ok())
         fail(kafka::producer_failure(RD_KAFKA_RESP_ERR__GAPLESS_GUARANTEE, gap_));
     if (purged_ && failure_.ok()) fail(transactions_->trouble());
@@ -69,7 +69,7 @@ void KafkaSink::on_report(const rd_kafka_message_t& message) {
         purged_ = purged_ || (transactions_ && message.err != RD_KAFKA_RESP_ERR__FATAL);
         return;
     }
-    auto* const topic = static_cast<kafka::Topic*>(rd_kafka_topic_opaque(message.rkt));
+    auto* const topic = kafka::Topic::of(message.rkt);
     if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR) {
         if (topic != nullptr) topic->delivered.fetch_add(1, std::memory_order_relaxed);
         if (entry != nullptr) window_.delivered(*entry);

@@ -45,12 +45,13 @@ Status KafkaSink::send(Entry& entry, const Event& event) {
     if (const std::string* reason = dead_letters_.reason_for(event))
         return park(entry, topic, event, *reason);
     const std::string_view key = message_key(event);
-    CDC_RETURN_IF_ERROR(
-        produced(entry, topic, event, producer_->produce(topic.handle.get(), key, event.line, &entry)));
+    CDC_RETURN_IF_ERROR(produced(
+        entry, topic, event, producers_->present().produce(topics_.handle(topic), key, event.line, &entry)));
     if (const std::string* reason = dead_letters_.reason_for(event))
         return park(entry, topic, event, *reason);
     if (event.op != Op::remove || !config_.tombstones || key.empty()) return {};
-    return produced(entry, topic, event, producer_->produce(topic.handle.get(), key, {}, &entry));
+    return produced(entry, topic, event,
+                    producers_->present().produce(topics_.handle(topic), key, {}, &entry));
 }
 
 // What must go from under the old key.
@@ -59,11 +60,12 @@ Status KafkaSink::send_key_change(Entry& entry, kafka::Topic& topic, const Event
     if (!split.ok()) return split.status();
     if (!split->has_value()) return {};
     const kafka::KeyChange& change = **split;
-    CDC_RETURN_IF_ERROR(
-        produced(entry, topic, event,
-                 producer_->produce_copy(topic.handle.get(), change.old_key, change.deletion, &entry)));
+    CDC_RETURN_IF_ERROR(produced(
+        entry, topic, event,
+        producers_->present().produce_copy(topics_.handle(topic), change.old_key, change.deletion, &entry)));
     if (!config_.tombstones) return {};
-    return produced(entry, topic, event, producer_->produce(topic.handle.get(), change.old_key, {}, &entry));
+    return produced(entry, topic, event,
+                    producers_->present().produce(topics_.handle(topic), change.old_key, {}, &entry));
 }
 
 Status KafkaSink::produced(Entry& entry, const kafka::Topic& topic, const Event& event,
@@ -91,7 +93,7 @@ Status KafkaSink::produced(Entry& entry, const kafka::Topic& topic, const Event&
 Status KafkaSink::park(Entry& entry, const kafka::Topic& topic, const Event& event,
                        const std::string& reason) {
     const DeadLetter letter{reason, event.commit_lsn, event.seq, topic.name};
-    CDC_RETURN_IF_ERROR(dead_letters_.put(*producer_, message_key(event), event, letter, &entry));
+    CDC_RETURN_IF_ERROR(dead_letters_.put(*producers_, message_key(event), event, letter, &entry));
     window_.expect(entry);
     return {};
 }

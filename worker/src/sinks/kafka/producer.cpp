@@ -41,7 +41,7 @@ std::string_view or_empty(const char* text) {
 
 }  // namespace
 
-Result<std::unique_ptr<Producer>> Producer::create(ProducerSettings settings) {
+Result<std::unique_ptr<Producer>> Producer::create(ProducerSettings settings, const EventFd& reported) {
     rd_kafka_conf_set_log_cb(settings.conf.get(), log_line);
     rd_kafka_conf_set_events(settings.conf.get(), RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR);
     std::array<char, 512> reason{};
@@ -51,15 +51,15 @@ Result<std::unique_ptr<Producer>> Producer::create(ProducerSettings settings) {
                              "see the sink's properties");
     }
     [[maybe_unused]] rd_kafka_conf_t* taken = settings.conf.release();  // the client's now
-    return std::unique_ptr<Producer>(new Producer(std::move(client), settings.create_topics));
+    return std::unique_ptr<Producer>(new Producer(std::move(client), settings.create_topics, reported));
 }
 
-Producer::Producer(ClientHandle client, bool create_topics)
+Producer::Producer(ClientHandle client, bool create_topics, const EventFd& reported)
     : client_(std::move(client)),
       queue_(rd_kafka_queue_get_main(client_.get())),
       create_topics_(create_topics) {
     static constexpr std::uint64_t one = 1;  // what eventfd(2) adds up
-    rd_kafka_queue_io_event_enable(queue_.get(), event_fd_.fd(), &one, sizeof one);
+    rd_kafka_queue_io_event_enable(queue_.get(), reported.fd(), &one, sizeof one);
 }
 
 Producer::~Producer() {
@@ -203,8 +203,6 @@ void Producer::look_at_topic(const std::string& name, std::chrono::milliseconds 
 }
 
 void Producer::serve(ProducerListener& listener, std::chrono::milliseconds timeout) {
-    // Cleared before reading: what comes after the queue was seen empty signals again.
-    event_fd_.clear();
     int wait_ms = static_cast<int>(timeout.count());
     while (const EventHandle event{rd_kafka_queue_poll(queue_.get(), wait_ms)}) {
         handle(event.get(), listener);

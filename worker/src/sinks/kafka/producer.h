@@ -1,9 +1,9 @@
 // Producer: librdkafka's producer behind the few calls the sink needs; the only file that drives its C API.
 //
-// Owner: the kafka sink; one is made for each open and never reused after an error. Thread: its runner's.
-// librdkafka's own threads do the network and call back into two places only: the log (safe from any thread)
-// and the partitioner of a topic (topics.h). Everything else comes through one event queue, read by serve.
-// Failure: as each call says; a failed message is reported to the listener, never dropped.
+// Owner: Producers; made for each open of the sink and never reused after an error. Thread: the sink's
+// runner's. librdkafka's own threads do the network and call back into two places only: the log (safe from
+// any thread) and the partitioner of a topic (topics.h). Everything else comes through one event queue, read
+// by serve. Failure: as each call says; a failed message is reported to the listener, never dropped.
 #pragma once
 
 #include <chrono>
@@ -37,8 +37,9 @@ class ProducerListener {
 
 class Producer {
   public:
-    // Fatal where librdkafka refuses the settings as a whole. Doesn't connect.
-    static Result<std::unique_ptr<Producer>> create(ProducerSettings settings);
+    // Fatal where librdkafka refuses the settings as a whole. Doesn't connect. reported, which outlives it,
+    // is signalled when serve has something to hand out.
+    static Result<std::unique_ptr<Producer>> create(ProducerSettings settings, const EventFd& reported);
     // Gives up what is not delivered, without a report. Takes as long as librdkafka's threads need to end:
     // milliseconds, or the rest of a name lookup. Payloads may be let go only afterwards.
     ~Producer();
@@ -101,20 +102,17 @@ class Producer {
     void look_at_topic(const std::string& name, std::chrono::milliseconds timeout);
 
     // Hands everything that has been reported to the listener; where there is nothing yet, waits up to
-    // timeout for it.
+    // timeout for it. To clear the descriptor before is the caller's.
     void serve(ProducerListener& listener, std::chrono::milliseconds timeout);
-    // Readable when serve has something to hand out.
-    int wait_fd() const { return event_fd_.fd(); }
 
   private:
-    explicit Producer(ClientHandle client, bool create_topics);
+    Producer(ClientHandle client, bool create_topics, const EventFd& reported);
     rd_kafka_resp_err_t produce(rd_kafka_topic_t* topic, std::int32_t partition, int flags,
                                 std::string_view key, std::string_view value, void* opaque);
     static void handle(rd_kafka_event_t* event, ProducerListener& listener);
     static void handle_error(rd_kafka_event_t* event, ProducerListener& listener);
     static void handle_created(rd_kafka_event_t* event, ProducerListener& listener);
 
-    EventFd event_fd_;  // outlives the client, whose threads write to it
     ClientHandle client_;
     QueueHandle queue_;
     bool create_topics_;

@@ -9,7 +9,14 @@ namespace {
 // Runs on any thread and for every message: notes the partition count on its way to the real partitioner.
 std::int32_t watching_partitioner(const rd_kafka_topic_t* handle, const void* key, std::size_t key_length,
                                   std::int32_t partitions, void* opaque, void* message_opaque) {
-    Topic& topic = *static_cast<Topic*>(opaque);
+    auto& use = *static_cast<Topic::Use*>(opaque);
+    Topic& topic = *use.topic;
+    if (use.partitions.load(std::memory_order_relaxed) != partitions)
+        use.partitions.store(partitions, std::memory_order_relaxed);
+    for (const Topic::Use& other : topic.uses) {
+        const std::int32_t known = other.partitions.load(std::memory_order_relaxed);
+        if (known > 0 && known < partitions) partitions = known;
+    }
     if (topic.partitions.load(std::memory_order_relaxed) != partitions) {
         topic.partitions.store(partitions, std::memory_order_relaxed);
         topic.partitions_changed->store(true, std::memory_order_release);
@@ -23,9 +30,9 @@ bool has_table(Op op) {
 
 }  // namespace
 
-void Topics::open(Producer& producer, std::string prefix, Partitioner partitioner,
+void Topics::open(Producers& producers, std::string prefix, Partitioner partitioner,
                   const std::vector<Producer::KnownTopic>& known) {
-    producer_ = &producer;
+    producers_ = &producers;
     prefix_ = std::move(prefix);
     partitioner_ = partitioner;
     known_.clear();
@@ -36,10 +43,13 @@ void Topics::open(Producer& producer, std::string prefix, Partitioner partitione
 
 void Topics::close() {
     for (const auto& [name, topic] : topics_) {
-        topic->handle.reset();
+        for (Topic::Use& use : topic->uses) {
+            use.handle.reset();
+            use.partitions = 0;
+        }
         topic->creation_error.clear();
     }
-    producer_ = nullptr;
+    producers_ = nullptr;
 }
 
 Result<Topic*> Topics::of(const Event& event) {
@@ -47,7 +57,7 @@ Result<Topic*> Topics::of(const Event& event) {
     const auto op = static_cast<char>(event.op);
     const std::string_view table = has_table(event.op) ? event.table : std::string_view{&op, 1};
     // Runs of one table are the rule.
-    if (last_topic_ != nullptr && last_topic_->handle && last_route_.second == table &&
+    if (last_topic_ != nullptr && handle(*last_topic_) && last_route_.second == table &&
         last_route_.first == schema) {
         return last_topic_;
     }
@@ -55,7 +65,7 @@ Result<Topic*> Topics::of(const Event& event) {
     if (route == routes_.end())
         route = routes_.emplace(std::pair(schema, table), &topic_named(name_for(event))).first;
     Topic& topic = *route->second;
-    if (!topic.handle) CDC_RETURN_IF_ERROR(use(topic));
+    if (!handle(topic)) CDC_RETURN_IF_ERROR(use(topic));
     last_route_ = route->first;
     last_topic_ = &topic;
     return &topic;
@@ -89,9 +99,11 @@ Topic& Topics::topic_named(const std::string& name) {
 Status Topics::use(Topic& topic) {
     topic.partitioner = partitioner_;
     std::string reason;
-    topic.handle = producer_->open_topic(topic.name, watching_partitioner, &topic, reason);
-    if (!topic.handle) return Status::fatal("topic \"" + topic.name + "\" can't be used: " + reason);
-    if (!known_.contains(topic.name)) producer_->create_topic(topic.name, &topic);
+    Topic::Use& use = topic.uses[producers_->turn()];
+    use.topic = &topic;
+    use.handle = producers_->present().open_topic(topic.name, watching_partitioner, &use, reason);
+    if (!use.handle) return Status::fatal("topic \"" + topic.name + "\" can't be used: " + reason);
+    if (known_.try_emplace(topic.name, 0).second) producers_->present().create_topic(topic.name, &topic);
     return {};
 }
 

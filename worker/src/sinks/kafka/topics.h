@@ -1,11 +1,13 @@
-// Topics: the topics of one sink: which one an event goes to, its handle in the present producer, how much it
-// has taken, and how many partitions it has.
+// Topics: the topics of one sink: which one an event goes to, its handle in each producer, how much it has
+// taken, and how many partitions it has. Producers hear of new partitions each in its own time: until all
+// have, a key's events go where they went before, in whichever producer's turn.
 //
 // Owner: the kafka sink, for its whole life: counts and partition numbers survive a reopening, handles do
 // not. Thread: the runner's, but for delivered (any) and the partitioner (librdkafka's; touches atomics
 // only). Failure: fatal where a name can't be a topic.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <map>
@@ -18,17 +20,29 @@
 
 #include "base/status.h"
 #include "envelope/event.h"
-#include "sinks/kafka/producer.h"
+#include "sinks/kafka/producers.h"
 
 namespace cdc::kafka {
 
 struct Topic {
+    // The topic in one producer; its handle's opaque.
+    struct Use {
+        Topic* topic = nullptr;
+        TopicHandle handle;                       // null until used
+        std::atomic<std::int32_t> partitions{0};  // as this producer knows them; 0: not yet
+    };
+    // Null where the handle is not one of Topics'.
+    static Topic* of(const rd_kafka_topic_t* handle) {
+        const auto* const use = static_cast<const Use*>(rd_kafka_topic_opaque(handle));
+        return use == nullptr ? nullptr : use->topic;
+    }
+
     std::string name;
-    TopicHandle handle;                       // in the present producer; null until used
+    std::array<Use, Producers::most> uses;
     std::string creation_error;               // why it could not be created, where it could not
     std::string refusal;                      // why all its events are parked, where they are
     std::atomic<std::uint64_t> delivered{0};  // messages, since the start of the process
-    std::atomic<std::int32_t> partitions{0};  // as last seen; 0: not seen yet
+    std::atomic<std::int32_t> partitions{0};  // in use, as last seen; 0: not seen yet
     std::int32_t reported_partitions = 0;     // what the operator knows of
     Partitioner partitioner = nullptr;
     std::atomic<bool>* partitions_changed = nullptr;
@@ -36,8 +50,8 @@ struct Topic {
 
 class Topics {
   public:
-    // prefix has passed check_topic_prefix; producer lives until close.
-    void open(Producer& producer, std::string prefix, Partitioner partitioner,
+    // prefix has passed check_topic_prefix; producers live until close.
+    void open(Producers& producers, std::string prefix, Partitioner partitioner,
               const std::vector<Producer::KnownTopic>& known);
     void close();
 
@@ -45,8 +59,11 @@ class Topics {
     // use in a producer opens it, and asks for its creation where the cluster did not list it.
     Result<Topic*> of(const Event& event);
 
+    // Its handle in the producer whose turn it is, once `of` has given it.
+    rd_kafka_topic_t* handle(const Topic& topic) const { return topic.uses[producers_->turn()].handle.get(); }
+
     // Asks again, after a failure that passes.
-    void create_again(Topic& topic) { producer_->create_topic(topic.name, &topic); }
+    void create_again(Topic& topic) { producers_->present().create_topic(topic.name, &topic); }
 
     // A line for each topic whose number of partitions has changed since it was first seen: events of one key
     // are then in two partitions (TRAPS: order per key holds within each of them only).
@@ -71,7 +88,7 @@ class Topics {
 
     std::string prefix_;
     Partitioner partitioner_ = nullptr;
-    Producer* producer_ = nullptr;
+    Producers* producers_ = nullptr;
     std::map<std::string, int, std::less<>> known_;  // the cluster's topics when opened → partitions
     // Envelope's schema and table (escapes kept; "" and an op letter for those without) → its topic.
     std::map<std::pair<std::string, std::string>, Topic*, ByName> routes_;

@@ -42,15 +42,20 @@ std::string worker_identity() {
     return identity;
 }
 
-Status Transactions::open(Producer& producer) {
-    producer_ = &producer;
-    if (const ErrorHandle error = producer.init_transactions(coordinator_patience))
-        return failed("init_transactions", error.get());
+Status Transactions::open(Producers& producers) {
+    producers_ = &producers;
+    for (std::size_t turn = 0; turn < producers.count(); ++turn) {
+        if (const ErrorHandle error = producers.at(turn).init_transactions(coordinator_patience))
+            return failed("init_transactions", error.get());
+    }
     bool exists = false;
-    CDC_RETURN_IF_ERROR(topic_.ensure(producer, coordinator_patience, exists));
-    std::string reason;
-    handle_ = producer.open_topic(topic_.name(), rd_kafka_msg_partitioner_murmur2_random, nullptr, reason);
-    if (!handle_) return Status::fatal("topic \"" + topic_.name() + "\" can't be used: " + reason);
+    CDC_RETURN_IF_ERROR(topic_.ensure(producers.present(), coordinator_patience, exists));
+    for (std::size_t turn = 0; turn < producers.count(); ++turn) {
+        std::string reason;
+        handles_[turn] = producers.at(turn).open_topic(topic_.name(), rd_kafka_msg_partitioner_murmur2_random,
+                                                       nullptr, reason);
+        if (!handles_[turn]) return Status::fatal("topic \"" + topic_.name() + "\" can't be used: " + reason);
+    }
     mark_ = identity_;
     if (exists) {
         const Result<std::optional<Checkpoint>> found = topic_.read(checkpoint_patience);
@@ -85,7 +90,7 @@ void Transactions::advance(Lsn lsn) {
 
 Status Transactions::begin() {
     if (open_) return {};
-    if (const ErrorHandle error = producer_->begin_transaction())
+    if (const ErrorHandle error = producers_->present().begin_transaction())
         return failed("begin_transaction", error.get());
     open_ = true;
     bytes_ = 0;
@@ -109,8 +114,8 @@ std::optional<Transactions::Clock::time_point> Transactions::deadline() const {
 
 Status Transactions::write_checkpoint() {
     CDC_RETURN_IF_ERROR(begin());
-    const rd_kafka_resp_err_t error =
-        producer_->produce_to(handle_.get(), 0, topic_.key(), to_json(mark_), nullptr);
+    const rd_kafka_resp_err_t error = producers_->present().produce_to(handles_[producers_->turn()].get(), 0,
+                                                                       topic_.key(), to_json(mark_), nullptr);
     if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
         return delivery_failure(error, rd_kafka_err2str(error), topic_.name(), std::nullopt, false);
     checkpoint_pending_ = true;
@@ -118,24 +123,25 @@ Status Transactions::write_checkpoint() {
 }
 
 Status Transactions::commit(milliseconds timeout) {
-    if (const ErrorHandle error = producer_->commit_transaction(timeout))
+    if (const ErrorHandle error = producers_->present().commit_transaction(timeout))
         return failed("commit_transaction", error.get());
     open_ = false;
     committed_ = mark_;
     moved_at_ = Clock::now();
+    producers_->next();
     return {};
 }
 
 void Transactions::abort(milliseconds timeout) {
     if (!open_) return;
     open_ = false;
-    if (const ErrorHandle error = producer_->abort_transaction(timeout))
+    if (const ErrorHandle error = producers_->present().abort_transaction(timeout))
         log_debug("kafka: abort_transaction: {}", rd_kafka_error_string(error.get()));
 }
 
 Status Transactions::trouble() {
     // Refused in a broken transaction, with the reason; and it could do no harm in any other.
-    const ErrorHandle error = producer_->begin_transaction();
+    const ErrorHandle error = producers_->present().begin_transaction();
     if (error) return failed("its messages were given up", error.get());
     return Status::retry("messages of a Kafka transaction were given up");
 }

@@ -5,15 +5,17 @@
 // (the sink says so), when it has gathered long enough, and, in the middle of a source transaction, only when
 // that one is longer than the limits: then the checkpoint says how much of it is there.
 //
-// Beginning: init_transactions fences an earlier producer of the same transactional.id and ends what it left
-// open; only then is the newest committed checkpoint the truth (KIP-618), also after a commit whose outcome
-// was not known (librdkafka #5423: a producer whose EndTxn timed out is never used again). Then this worker
-// writes its name into it: who is fenced off later reads there by whom.
+// Beginning: init_transactions of every producer (producers.h) fences the earlier one of the same
+// transactional.id and ends what it left open; only then is the newest committed checkpoint the truth
+// (KIP-618), also after a commit whose outcome was not known (librdkafka #5423: a producer whose EndTxn timed
+// out is never used again). Then this worker writes its name into it: who is fenced off later reads there by
+// whom.
 //
 // Owner: the kafka sink. Thread: its runner's. Failure: every call as a Status; after one that is not ok the
 // producer is of no use any more.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -23,7 +25,7 @@
 #include "base/status.h"
 #include "sinks/kafka/checkpoint.h"
 #include "sinks/kafka/checkpoint_topic.h"
-#include "sinks/kafka/producer.h"
+#include "sinks/kafka/producers.h"
 
 namespace cdc::kafka {
 
@@ -45,8 +47,8 @@ class Transactions {
     Transactions(CheckpointTopic topic, Checkpoint identity, TransactionLimits limits)
         : topic_(std::move(topic)), identity_(std::move(identity)), limits_(limits) {}
 
-    // Takes the transactional.id over and reads the checkpoint. The producer stays the caller's.
-    Status open(Producer& producer);
+    // Takes the transactional.ids over and reads the checkpoint. The producers stay the caller's.
+    Status open(Producers& producers);
     // What was stored when it was opened; nothing where there was no position yet.
     const std::optional<Checkpoint>& stored() const { return stored_; }
 
@@ -61,7 +63,7 @@ class Transactions {
     // Everything that ends at or before lsn has been handed over.
     void advance(Lsn lsn);
 
-    // Begins a Kafka transaction where none is open.
+    // Begins a Kafka transaction where none is open, in the producer whose turn it is.
     Status begin();
     bool is_open() const { return open_; }
     // Whether there is anything to commit, messages or a position.
@@ -71,7 +73,7 @@ class Transactions {
     std::optional<Clock::time_point> deadline() const;
 
     // The two halves of a commit: hands the checkpoint over; then, when every message and the checkpoint
-    // have been reported as delivered, ends the transaction.
+    // have been reported as delivered, ends the transaction; it is the next producer's turn then.
     Status write_checkpoint();
     bool checkpoint_pending() const { return checkpoint_pending_; }
     void checkpoint_delivered() { checkpoint_pending_ = false; }
@@ -91,8 +93,8 @@ class Transactions {
     CheckpointTopic topic_;
     const Checkpoint identity_;
     const TransactionLimits limits_;
-    Producer* producer_ = nullptr;
-    TopicHandle handle_;
+    Producers* producers_ = nullptr;
+    std::array<TopicHandle, Producers::most> handles_;  // the checkpoint topic's, in each producer
     std::optional<Checkpoint> stored_;
     Checkpoint mark_;
     Checkpoint committed_;

@@ -105,20 +105,21 @@ fetched_postgres() {
     local place=$root/build/postgres/$1 copy=$scratch/postgres-$1
     [ -e "$place/bin/postgres" ] || "$root/.ci/postgres-majors" "$1" >&2
     [ -e "$place/bin/postgres" ] || return
-    cp -a "$place/tree" "$copy"
     pgbin=$copy/$(readlink "$place/bin" | cut -d/ -f2-)
+    system_postgres=$pgbin/pg_config
+    [ ! -e "$copy/complete" ] || return 0
+    cp -a "$place/tree" "$copy"
     [ ! -s "$place/loader" ] || own_libraries "$copy" "$(cat "$place/loader")"
     [ "$("$pgbin/pg_config" --bindir)" = "$pgbin" ] || relocated_pg_config "$copy"
     # The tests need a psql that knows \getenv: the one of Debian's own major.
     case $1 in 13 | 14) ln -sf /usr/lib/postgresql/15/bin/psql "$pgbin/psql" ;; esac
-    system_postgres=$pgbin/pg_config
     mkdir -p "$place/source"/{plugin,control}
     flock "$place" "$BASH" -c '
         find "$1" -type l -delete
         ln -s -t "$1/plugin" "$2"/plugin/{*.cpp,*.h,Makefile,exports.txt}
         ln -s -t "$1/control" "$2"/control/*
         make -s -C "$1/plugin" PG_CONFIG="$3" -j"$4" all check-symbols install >/dev/null
-    ' compile "$place/source" "$root" "$system_postgres" "${JOBS:-$(nproc)}"
+    ' compile "$place/source" "$root" "$system_postgres" "${JOBS:-$(nproc)}" && touch "$copy/complete"
 }
 
 # own_libraries TREE LOADER: the programs of another Debian suite, unpacked in TREE, run with that suite's C library.

@@ -27,6 +27,7 @@ CREATE TABLE cdc_envelope.schema_history (
     recorded_at timestamptz NOT NULL,
     publications text[],          -- of a dropped table: the publications that listed it
     restored    boolean NOT NULL DEFAULT false, -- came with a dump
+    ancestors   text[],           -- of a dropped table: schema and name of each table it was a partition of, nearest first
     PRIMARY KEY (schema_name, table_name, version)
 ) WITH (user_catalog_table = true);
 
@@ -68,12 +69,17 @@ CREATE FUNCTION cdc_envelope.row_filter(relation regclass, options text[] DEFAUL
 CREATE FUNCTION cdc_envelope.record_definitions(relations oid[], tag text, statement text, wait boolean) RETURNS integer
     LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'cdc_envelope_record_definitions';
 
--- Records the end of a table. publications: those that listed it, as it can't be asked any more. tables: how many the
--- command drops.
+-- Records the end of a table. publications and ancestors: as it can't be asked any more. tables: how many the command
+-- drops.
 CREATE FUNCTION cdc_envelope.record_drop(
-    relation oid, schema_name text, table_name text, publications text[], tag text, statement text, tables integer
+    relation oid, schema_name text, table_name text, publications text[], ancestors text[], tag text, statement text,
+    tables integer
 ) RETURNS void
     LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'cdc_envelope_record_drop';
+
+-- Of a table that this transaction has dropped: schema and name of each table that it was a partition of, nearest first.
+CREATE FUNCTION cdc_envelope.dropped_ancestors(relation oid) RETURNS text[]
+    LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'cdc_envelope_dropped_ancestors';
 
 -- For DDL that went round the event triggers: record() takes the present definition of one table into the history and
 -- returns its version; record_all() does so for all tables, and records the end of those that are gone; it returns how
@@ -98,7 +104,7 @@ BEGIN
                           ORDER BY schema_name, table_name, version DESC) h
          WHERE h.definition IS NOT NULL AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = h.relation)
     LOOP
-        PERFORM cdc_envelope.record_drop(gone.relation, gone.schema_name, gone.table_name, '{}', 'RECORD', NULL, 1);
+        PERFORM cdc_envelope.record_drop(gone.relation, gone.schema_name, gone.table_name, '{}', NULL, 'RECORD', NULL, 1);
         count := count + 1;
     END LOOP;
     RETURN count + cdc_envelope.record_definitions(ARRAY(
@@ -107,8 +113,8 @@ BEGIN
 END $$;
 
 REVOKE ALL ON FUNCTION cdc_envelope.record_definitions(oid[], text, text, boolean),
-    cdc_envelope.record_drop(oid, text, text, text[], text, text, integer), cdc_envelope.record(regclass),
-    cdc_envelope.record_all() FROM PUBLIC;
+    cdc_envelope.record_drop(oid, text, text, text[], text[], text, text, integer),
+    cdc_envelope.dropped_ancestors(oid), cdc_envelope.record(regclass), cdc_envelope.record_all() FROM PUBLIC;
 
 -- The tables whose definition a command on an object may have changed: the object itself, the table of an index or a
 -- constraint, the tables that use a type, those of a schema or an extension; and for each its partitions and children.
@@ -128,14 +134,29 @@ END $$;
 CREATE FUNCTION cdc_envelope.on_sql_drop() RETURNS event_trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    -- Tables that are gone, with the publications that listed them.
-    PERFORM cdc_envelope.record_drop(d.objid, d.schema_name, d.object_name, coalesce(p.publications, '{}'),
+    -- Tables that are gone, with what they were partitions of and the publications that listed them under their own name:
+    -- themselves, or, without publish_via_partition_root, a table that they were a partition of.
+    PERFORM cdc_envelope.record_drop(d.objid, d.schema_name, d.object_name, d.publications, d.ancestors,
                                      tg_tag, current_query(), (count(*) OVER ())::integer)
-       FROM pg_event_trigger_dropped_objects() d
-            LEFT JOIN (SELECT address_names, array_agg(address_args[1] ORDER BY address_args[1]) AS publications
-                         FROM pg_event_trigger_dropped_objects() WHERE object_type = 'publication relation'
-                        GROUP BY address_names) p ON p.address_names = ARRAY[d.schema_name, d.object_name]
-      WHERE d.object_type = 'table' AND NOT d.is_temporary ORDER BY d.objid;
+       FROM (WITH dropped AS MATERIALIZED (SELECT * FROM pg_event_trigger_dropped_objects()),
+                  gone AS MATERIALIZED (
+                      SELECT objid, schema_name, object_name, cdc_envelope.dropped_ancestors(objid) AS ancestors
+                        FROM dropped WHERE object_type = 'table' AND NOT is_temporary),
+                  names AS (
+                      SELECT objid, ARRAY[schema_name, object_name] AS name, true AS own FROM gone
+                      UNION ALL SELECT objid, ancestors[i : i + 1], false FROM gone, generate_series(1, cardinality(ancestors), 2) i),
+                  listed AS (
+                      SELECT address_names AS name, address_args[1] AS publication FROM dropped
+                       WHERE object_type = 'publication relation'
+                      UNION ALL SELECT ARRAY[n.nspname::text, c.relname::text], p.pubname::text
+                        FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid JOIN pg_class c ON c.oid = r.prrelid
+                             JOIN pg_namespace n ON n.oid = c.relnamespace),
+                  lists AS (
+                      SELECT n.objid, array_agg(DISTINCT l.publication ORDER BY l.publication) AS publications
+                        FROM names n JOIN listed l USING (name) LEFT JOIN pg_publication p ON p.pubname = l.publication
+                       WHERE n.own OR p.pubviaroot IS NOT TRUE GROUP BY n.objid)
+             SELECT g.*, coalesce(l.publications, '{}') AS publications FROM gone g LEFT JOIN lists l USING (objid)) d
+      ORDER BY d.objid;
     -- Tables that have lost a column or a constraint.
     PERFORM cdc_envelope.record_definitions(ARRAY(
         WITH dropped AS MATERIALIZED (SELECT * FROM pg_event_trigger_dropped_objects() WHERE NOT is_temporary),

@@ -25,11 +25,24 @@ bool captures_present(const Options& options, Relation relation, TableName* reco
     return published.any && !OidIsValid(published.root);
 }
 
-bool captures_gone(const Options& options, TableName* recorded, ArrayType* publications) {
-    if (!captures_table(options, list_make1(recorded))) return false;
+bool captures_gone(const Options& options, TableName* recorded, const List* ancestors,
+                   ArrayType* publications) {
+    List* const names = list_concat_copy(list_make1(recorded), ancestors);
+    if (!captures_table(options, names)) return false;
+    if (ancestors != NIL && options.partition_root) return false;  // its rows went by another name
     const Rules* const policy = policy_rules(options);
-    return published_before(options.rules, recorded->schema, publications) &&
-           (policy == nullptr || published_before(*policy, recorded->schema, publications));
+    return published_before(options.rules, names, publications) &&
+           (policy == nullptr || published_before(*policy, names, publications));
+}
+
+// The table that a row of the history is of; null where it is gone. One that came with a dump, and is not
+// bound to a table yet, says so by its name alone.
+Relation recorded_relation(Oid relid, const TableName& recorded) {
+    if (!OidIsValid(relid)) {
+        const Oid schema = get_namespace_oid(recorded.schema, true);
+        if (OidIsValid(schema)) relid = get_relname_relid(recorded.table, schema);
+    }
+    return OidIsValid(relid) ? RelationIdGetRelation(relid) : nullptr;
 }
 
 void check_each(const Rules& rules, const char* hint) {
@@ -78,15 +91,21 @@ ShownColumns published_columns(const Rules& policy, Relation relation) {
     return {false, columns};
 }
 
-// relation: null where it is gone; then no publication can be asked for its columns, and none is shown.
+// Of a table that is there.
 ShownColumns shown_columns(const Rules& policy, TableName* recorded, Relation relation) {
-    List* names = list_make1(recorded);
-    ShownColumns shown = {true, NIL};
-    if (relation != nullptr) names = list_concat(names, table_names(relation));
-    if (policy.only_published)
-        shown = relation != nullptr ? published_columns(policy, relation) : ShownColumns{false, NIL};
+    List* const names = list_concat(list_make1(recorded), table_names(relation));
+    const ShownColumns shown =
+        policy.only_published ? published_columns(policy, relation) : ShownColumns{true, NIL};
     List* const columns = rules_columns_of(policy, names);
     return columns == NIL ? shown : narrowed(shown, columns);
+}
+
+// Of one that is gone. No publication can be asked for its columns, and where it is not known what it was a
+// partition of, any rule about columns may have been about it: then none is shown.
+ShownColumns shown_columns_of_gone(const Rules& policy, TableName* recorded, const Lineage& lineage) {
+    if (policy.only_published || (!lineage.known && policy.columns != NIL)) return {false, NIL};
+    List* const columns = rules_columns_of(policy, list_concat_copy(list_make1(recorded), lineage.names));
+    return columns == NIL ? ShownColumns{true, NIL} : ShownColumns{false, columns};
 }
 
 }  // namespace
@@ -147,8 +166,10 @@ const char* captured_definition(const Options& options, const SchemaChange& chan
     const Rules* const policy = policy_rules(options);
     if (policy == nullptr || definition == nullptr) return definition;
     TableName recorded = {change.schema, change.table};
-    Relation relation = RelationIdGetRelation(change.relation);
-    const ShownColumns shown = shown_columns(*policy, &recorded, relation);
+    Relation relation = recorded_relation(change.relation, recorded);
+    const ShownColumns shown = relation != nullptr
+                                   ? shown_columns(*policy, &recorded, relation)
+                                   : shown_columns_of_gone(*policy, &recorded, change.ancestors);
     if (relation != nullptr) RelationClose(relation);
     return shown.all ? definition : definition_of_columns(definition, shown.names);
 }
@@ -166,12 +187,13 @@ void columns_check(const Options& options, const List* names) {
 
 bool captures_definition(const Options& options, TupleDesc history, HeapTuple row) {
     TableName recorded = recorded_name(history, row);
-    bool null = false;
-    const Oid relid = DatumGetObjectId(heap_getattr(row, history_relid, history, &null));
-    const Datum publications = heap_getattr(row, history_publications, history, &null);
-    Relation relation = RelationIdGetRelation(relid);
-    if (relation == nullptr)
-        return captures_gone(options, &recorded, null ? nullptr : DatumGetArrayTypeP(publications));
+    Relation relation = recorded_relation(history_relation_of(history, row), recorded);
+    if (relation == nullptr) {
+        bool null = false;
+        const Datum publications = heap_getattr(row, history_publications, history, &null);
+        return captures_gone(options, &recorded, history_lineage(history, row).names,
+                             null ? nullptr : DatumGetArrayTypeP(publications));
+    }
     const bool captured = captures_present(options, relation, &recorded);
     RelationClose(relation);
     return captured;

@@ -90,22 +90,56 @@ const char* end_of_column(const char* at) {
     return at;
 }
 
-// "name", as a column's object has it.
+// Where a name's string ends: after its closing quote.
+const char* end_of_string(const char* at) {
+    for (++at; *at != '\0' && *at != '"'; ++at) {
+        if (*at == '\\' && at[1] != '\0') ++at;
+    }
+    return *at == '"' ? at + 1 : at;
+}
+
+// A column's name as JSON has it, quotes included.
 char* label_of(const char* column) {
     StringInfoData label;
     initStringInfo(&label);
     json_append_string(&label, column);
-    append_raw(&label, ",");
     return label.data;
 }
 
-bool is_one_of(const char* column, const List* labels) {
+// Whether the string at this place is one of the labels.
+bool is_one_of(const char* at, const List* labels) {
+    const auto length = static_cast<size_t>(end_of_string(at) - at);
     ListCell* cell;
     foreach (cell, labels) {
         const auto* label = static_cast<const char*>(lfirst(cell));
-        if (strncmp(column + strlen(kColumnStart), label, strlen(label)) == 0) return true;
+        if (strlen(label) == length && memcmp(at, label, length) == 0) return true;
     }
     return false;
+}
+
+// Copies a definition's columns, those of the labels alone; returns where they end.
+const char* copy_columns(StringInfo text, const char* at, const List* labels) {
+    for (bool first = true; strncmp(at, kColumnStart, strlen(kColumnStart)) == 0;) {
+        const char* const end = end_of_column(at);
+        if (is_one_of(at + strlen(kColumnStart), labels)) {
+            if (!first) append_raw(text, ",");
+            append_raw(text, at, static_cast<size_t>(end - at));
+            first = false;
+        }
+        at = *end == ',' ? end + 1 : end;
+    }
+    return at;
+}
+
+// Where a key's names, which begin here, end: at the closing bracket. all: whether each is one of the labels.
+const char* end_of_key(const char* at, const List* labels, bool* all) {
+    *all = true;
+    while (*at == '"') {
+        *all = *all && is_one_of(at, labels);
+        at = end_of_string(at);
+        if (*at == ',') ++at;
+    }
+    return at;
 }
 
 }  // namespace
@@ -148,11 +182,11 @@ TableDefinition table_definition(Relation relation) {
 
 bool definition_has_column(const char* json, const char* column) {
     // A quote inside a string is escaped, so that this is found nowhere else.
-    return strstr(json, psprintf("%s%s", kColumnStart, label_of(column))) != nullptr;
+    return strstr(json, psprintf("%s%s,", kColumnStart, label_of(column))) != nullptr;
 }
 
 char* definition_of_columns(const char* json, const List* columns) {
-    List* labels = NIL;  // "name", as JSON
+    List* labels = NIL;
     ListCell* cell;
     foreach (cell, columns)
         labels = lappend(labels, label_of(static_cast<const char*>(lfirst(cell))));
@@ -160,16 +194,12 @@ char* definition_of_columns(const char* json, const List* columns) {
     initStringInfo(&text);
     const char* at = strchr(json, '[') + 1;
     append_raw(&text, json, static_cast<size_t>(at - json));
-    for (bool first = true; strncmp(at, kColumnStart, strlen(kColumnStart)) == 0;) {
-        const char* const end = end_of_column(at);
-        if (is_one_of(at, labels)) {
-            if (!first) append_raw(&text, ",");
-            append_raw(&text, at, static_cast<size_t>(end - at));
-            first = false;
-        }
-        at = *end == ',' ? end + 1 : end;
-    }
-    append_raw(&text, at);
+    at = copy_columns(&text, at, labels);
+    const char* const key = strchr(at, '[') + 1;
+    append_raw(&text, at, static_cast<size_t>(key - at));
+    bool shown = true;
+    const char* const rest = end_of_key(key, labels, &shown);
+    append_raw(&text, shown ? key : rest);
     return text.data;
 }
 

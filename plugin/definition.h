@@ -23,7 +23,8 @@ TableDefinition table_definition(Relation relation);
 // Whether a definition's JSON has a column of that name.
 bool definition_has_column(const char* json, const char* column);
 
-// A definition's JSON with these of its columns (char*) alone; the fingerprint stays that of the whole.
+// A definition's JSON with these of its columns (char*) alone, and with its key where that has no others:
+// rows of the table then have no key either. The fingerprint stays that of the whole.
 char* definition_of_columns(const char* json, const List* columns);
 
 // Column numbers (attnum) of the table's key, in its order: the replica identity's index, or else the primary

@@ -148,6 +148,26 @@ Oid root_of(Relation relation) {
                                             : InvalidOid;
 }
 
+bool has_schema(const Publication& publication, const TableName& name) {
+    const Oid schema = get_namespace_oid(name.schema, true);
+    return OidIsValid(schema) && list_member_oid(schema_publications(schema), publication.oid);
+}
+
+// Whether a publication of all tables, or of whole schemas, had a table that is gone, under its own name and
+// not under that of one it was a partition of.
+bool has_whole(const Publication& publication, const List* names) {
+    bool listed = false;
+    bool above = false;
+    ListCell* cell;
+    foreach (cell, names) {
+        if (!publication.alltables && !has_schema(publication, *static_cast<const TableName*>(lfirst(cell))))
+            continue;
+        listed = true;
+        above = above || cell != list_head(names);
+    }
+    return listed && !(publication.pubviaroot && above);
+}
+
 }  // namespace
 
 List* with_partition_ancestors(Relation relation) {
@@ -156,23 +176,20 @@ List* with_partition_ancestors(Relation relation) {
     return list_concat(oids, get_partition_ancestors(RelationGetRelid(relation)));
 }
 
-bool published_before(const Rules& rules, const char* schema, ArrayType* listed) {
+bool published_before(const Rules& rules, const List* names, ArrayType* listed) {
     if (!rules.only_published) return true;
-    Datum* names = nullptr;
+    Datum* of_table = nullptr;
     int count = 0;
     if (listed != nullptr)
-        deconstruct_array(listed, TEXTOID, -1, false, TYPALIGN_INT, &names, nullptr, &count);
-    const Oid schema_oid = get_namespace_oid(schema, true);
-    List* const of_schema = OidIsValid(schema_oid) ? schema_publications(schema_oid) : NIL;
+        deconstruct_array(listed, TEXTOID, -1, false, TYPALIGN_INT, &of_table, nullptr, &count);
     ListCell* cell;
     foreach (cell, rules.publication_names) {
         char* const name = static_cast<char*>(lfirst(cell));
         for (int i = 0; i < count; ++i) {
-            if (strcmp(TextDatumGetCString(names[i]), name) == 0) return true;
+            if (strcmp(TextDatumGetCString(of_table[i]), name) == 0) return true;
         }
         const Publication* publication = GetPublicationByName(name, true);
-        if (publication == nullptr) continue;
-        if (publication->alltables || list_member_oid(of_schema, publication->oid)) return true;
+        if (publication != nullptr && has_whole(*publication, names)) return true;
     }
     return false;
 }

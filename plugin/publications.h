@@ -33,9 +33,10 @@ struct Published {
 // OIDs of the table itself and of the tables it is a partition of, nearest first.
 List* with_partition_ancestors(Relation relation);
 
-// Whether a table that is dropped was captured: by a publication of all tables or of its schema, or by one of
-// these, which listed it (a text[], may be null).
-bool published_before(const Rules& rules, const char* schema, ArrayType* listed);
+// Whether a table that is dropped was captured under its own name: by a publication of all tables or of its
+// schema, or by one of these, which listed it (a text[], may be null). names, of TableName*: its own, and
+// those of what it was a partition of.
+bool published_before(const Rules& rules, const List* names, ArrayType* listed);
 
 // What the publications of one set of rules say of a table. by_root: a partition's rows go by its root's
 // name, whatever they say.

@@ -90,12 +90,23 @@ Segment make_label(const char* name) {
     return make_segment(text);
 }
 
-[[noreturn]] void refuse_key(const char* schema, const char* table, const char* column, const char* how,
-                             const char* remedy) {
+constexpr char kWhyTheKey[] = "without the key no consumer can tell rows apart";
+
+// The client is not told the name of what is hidden from it; the server's log is.
+[[noreturn]] void refuse_hidden_key(const char* schema, const char* table, const char* column) {
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                    errmsg("column \"%s\" of table \"%s.%s\" is %s, but it is part of the table's key",
-                           column, schema, table, how),
-                    errhint("%s: without the key no consumer can tell rows apart.", remedy)));
+                    errmsg("a column of the key of table \"%s.%s\" is hidden", schema, table),
+                    errdetail_log("The column is \"%s\".", column),
+                    errhint("Show the whole key in the columns of the slot's policy: %s.", kWhyTheKey)));
+    pg_unreachable();
+}
+
+[[noreturn]] void refuse_masked_key(const char* schema, const char* table, const char* column,
+                                    const char* remedy) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                    errmsg("column \"%s\" of table \"%s.%s\" is masked, but it is part of the table's key",
+                           column, schema, table),
+                    errhint("%s: %s.", remedy, kWhyTheKey)));
     pg_unreachable();
 }
 
@@ -161,17 +172,16 @@ void build_key(Session* session, RelationEntry* entry, Relation shown, const cha
         while (at < entry->column_count && strcmp(entry->columns[at].name, name) != 0)
             ++at;
         if (!captures_column(*session->options, names, name))
-            refuse_key(schema, RelationGetRelationName(shown), name, "hidden",
-                       "Add it to the columns in the slot's policy");
+            refuse_hidden_key(schema, RelationGetRelationName(shown), name);
         if (at == entry->column_count) {  // a publication's column list leaves it out
             entry->key_count = 0;
             return;
         }
         if (entry->columns[at].mask != MaskKind::none)
-            refuse_key(schema, RelationGetRelationName(shown), name, "masked",
-                       rules_mask_of(session->options->rules, names, name) != MaskKind::none
-                           ? "Take it out of option \"mask\""
-                           : "Take it out of the masks in the slot's policy");
+            refuse_masked_key(schema, RelationGetRelationName(shown), name,
+                              rules_mask_of(session->options->rules, names, name) != MaskKind::none
+                                  ? "Take it out of option \"mask\""
+                                  : "Take it out of the masks in the slot's policy");
         entry->key[entry->key_count++] = at;
     }
 }

@@ -44,6 +44,12 @@ struct Subject {
     Oid relid;
 };
 
+// What is known of a table that is gone, each a text[] datum, or 0 (control/cdc_envelope--1.0.sql).
+struct Dropped {
+    Datum publications;
+    Datum ancestors;
+};
+
 char* shorten(text* statement) {
     char* const whole = text_to_cstring(statement);
     const int length = static_cast<int>(strlen(whole));
@@ -129,9 +135,9 @@ void bind(const Command& command, HeapTuple row, Oid relid) {
     CommandCounterIncrement();
 }
 
-// definition and previous: null for none. publications: a text[] datum, or 0.
+// definition and previous: null for none.
 void insert_row(const Command& command, const Subject& subject, int32 version,
-                const TableDefinition* definition, const char* previous, Datum publications) {
+                const TableDefinition* definition, const char* previous, const Dropped& dropped) {
     Datum values[history_columns];
     bool nulls[history_columns] = {};
     const auto set_text = [&](HistoryColumn column, const char* value) {
@@ -149,20 +155,22 @@ void insert_row(const Command& command, const Subject& subject, int32 version,
     values[history_relid - 1] = ObjectIdGetDatum(subject.relid);
     values[history_restored - 1] = BoolGetDatum(false);
     values[history_recorded_at - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
-    values[history_publications - 1] = publications;
-    nulls[history_publications - 1] = publications == 0;
+    values[history_publications - 1] = dropped.publications;
+    nulls[history_publications - 1] = dropped.publications == 0;
+    values[history_ancestors - 1] = dropped.ancestors;
+    nulls[history_ancestors - 1] = dropped.ancestors == 0;
     CatalogTupleInsert(command.history, heap_form_tuple(RelationGetDescr(command.history), values, nulls));
     CommandCounterIncrement();  // the next row of this command builds on it
 }
 
 // Ends what stands under a name: from here on no table has it.
-int32 record_end(const Command& command, const Subject& subject, Datum publications) {
+int32 record_end(const Command& command, const Subject& subject, const Dropped& dropped) {
     HeapTuple latest = history_latest(command.history, subject.schema, subject.table);
     const char* const previous = text_of(command, latest, history_definition);
     if (previous == nullptr || (!is_unbound(command, latest) && relid_of(command, latest) != subject.relid))
         return version_of(command, latest);
     const int32 version = version_of(command, latest) + 1;
-    insert_row(command, subject, version, nullptr, previous, publications);
+    insert_row(command, subject, version, nullptr, previous, dropped);
     return version;
 }
 
@@ -219,11 +227,11 @@ bool record(const Command& command, Relation relation) {
         record_end(command,
                    {text_of(command, latest, history_schema_name),
                     text_of(command, latest, history_table_name), subject.relid},
-                   0);
+                   {});
     }
     HeapTuple named = history_latest(command.history, subject.schema, subject.table);
     const int32 version = 1 + Max(version_of(command, named), version_of(command, latest));
-    insert_row(command, subject, version, &now, previous, 0);
+    insert_row(command, subject, version, &now, previous, {});
     // Who has looked up the table's version already looks again: also a transaction that was open before.
     CacheInvalidateRelcacheByRelid(subject.relid);
     return true;
@@ -284,18 +292,23 @@ Datum cdc_envelope_record_definitions(PG_FUNCTION_ARGS) {
     PG_RETURN_INT32(recorded);
 }
 
-// (relation oid, schema_name, table_name, publications text[], tag, statement, tables integer): tables is how
-// many the command drops.
+// (relation oid, schema_name, table_name, publications text[], ancestors text[], tag, statement, tables
+// integer): tables is how many the command drops.
 Datum cdc_envelope_record_drop(PG_FUNCTION_ARGS) {
     using namespace cdc;
-    if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2) || PG_ARGISNULL(4)) PG_RETURN_VOID();
+    constexpr int relation = 0, schema = 1, table = 2, publications = 3, ancestors = 4, tag = 5,
+                  statement = 6, tables = 7;
+    if (PG_ARGISNULL(relation) || PG_ARGISNULL(schema) || PG_ARGISNULL(table) || PG_ARGISNULL(tag))
+        PG_RETURN_VOID();
     const Command command =
-        open_command(PG_GETARG_TEXT_PP(4), PG_ARGISNULL(5) ? nullptr : PG_GETARG_TEXT_PP(5),
-                     PG_ARGISNULL(6) ? 1 : PG_GETARG_INT32(6));
-    const Subject subject = {text_to_cstring(PG_GETARG_TEXT_PP(1)), text_to_cstring(PG_GETARG_TEXT_PP(2)),
-                             PG_GETARG_OID(0)};
+        open_command(PG_GETARG_TEXT_PP(tag), PG_ARGISNULL(statement) ? nullptr : PG_GETARG_TEXT_PP(statement),
+                     PG_ARGISNULL(tables) ? 1 : PG_GETARG_INT32(tables));
+    const Subject subject = {text_to_cstring(PG_GETARG_TEXT_PP(schema)),
+                             text_to_cstring(PG_GETARG_TEXT_PP(table)), PG_GETARG_OID(relation)};
     lock_record_of(command, subject.relid);
-    record_end(command, subject, PG_ARGISNULL(3) ? 0 : PG_GETARG_DATUM(3));
+    record_end(command, subject,
+               {PG_ARGISNULL(publications) ? 0 : PG_GETARG_DATUM(publications),
+                PG_ARGISNULL(ancestors) ? 0 : PG_GETARG_DATUM(ancestors)});
     table_close(command.history, NoLock);
     PG_RETURN_VOID();
 }

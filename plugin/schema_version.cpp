@@ -97,6 +97,22 @@ Oid history_relation_of(TupleDesc descriptor, HeapTuple row) {
     return DatumGetObjectId(heap_getattr(row, history_relid, descriptor, &null));
 }
 
+Lineage history_lineage(TupleDesc descriptor, HeapTuple row) {
+    bool null = false;
+    const Datum array = heap_getattr(row, history_ancestors, descriptor, &null);
+    if (null) return {false, NIL};
+    Datum* parts = nullptr;
+    int count = 0;
+    deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false, TYPALIGN_INT, &parts, nullptr, &count);
+    List* names = NIL;
+    for (int i = 0; i + 1 < count; i += 2) {
+        auto* name = static_cast<TableName*>(palloc(sizeof(TableName)));
+        *name = {TextDatumGetCString(parts[i]), TextDatumGetCString(parts[i + 1])};
+        names = lappend(names, name);
+    }
+    return {true, names};
+}
+
 SchemaChange history_change(TupleDesc descriptor, HeapTuple row) {
     return {history_text(descriptor, row, history_schema_name),
             history_text(descriptor, row, history_table_name),
@@ -106,7 +122,8 @@ SchemaChange history_change(TupleDesc descriptor, HeapTuple row) {
             history_text(descriptor, row, history_definition),
             history_text(descriptor, row, history_tag),
             history_text(descriptor, row, history_statement),
-            history_relation_of(descriptor, row)};
+            history_relation_of(descriptor, row),
+            history_lineage(descriptor, row)};
 }
 
 HeapTuple history_latest(Relation history, const char* schema, const char* table) {

@@ -5,6 +5,7 @@
 // catalogue access may raise.
 #pragma once
 
+#include "rules.h"
 #include "session.h"
 
 namespace cdc {
@@ -23,7 +24,14 @@ enum HistoryColumn : AttrNumber {
     history_recorded_at,
     history_publications,
     history_restored,
-    history_columns = history_restored
+    history_ancestors,
+    history_columns = history_ancestors
+};
+
+// What a dropped table was a partition of, nearest first, as its row of the history says.
+struct Lineage {
+    bool known;
+    List* names;  // of TableName*
 };
 
 // A row of the history taken apart, or what stands for one: what an s event says.
@@ -37,6 +45,7 @@ struct SchemaChange {
     const char* tag;
     const char* statement;  // may be null
     Oid relation;
+    Lineage ancestors;  // of a table that is gone
 };
 
 // The tag of an s event that no row of the history stands for.
@@ -47,6 +56,8 @@ char* history_text(TupleDesc descriptor, HeapTuple row, HistoryColumn column);
 
 int32 history_version_of(TupleDesc descriptor, HeapTuple row);
 Oid history_relation_of(TupleDesc descriptor, HeapTuple row);
+
+Lineage history_lineage(TupleDesc descriptor, HeapTuple row);
 
 // Texts are in CurrentMemoryContext.
 SchemaChange history_change(TupleDesc descriptor, HeapTuple row);

@@ -98,6 +98,7 @@ class Binder {
         source.max_value_bytes = section.value("max_value_bytes").number;
         source.batch_bytes = section.value("batch_bytes").number;
         source.feedback_interval = duration(section, "feedback_interval");
+        source.receive_timeout = duration(section, "receive_timeout");
         for (const std::string_view key : {"projection", "source_commit"}) {
             if (section.value(key).given && section.value(key).valid && word(key).empty())
                 add(section.value(key), "the value is empty", "give it one, or remove the key");

@@ -66,6 +66,7 @@ struct Source {
     std::size_t max_value_bytes = 256u << 20;
     std::size_t batch_bytes = 64u << 10;
     std::chrono::milliseconds feedback_interval{1000};
+    std::chrono::milliseconds receive_timeout{300000};  // how long the server may say nothing
 };
 
 struct Pipeline {

@@ -161,6 +161,16 @@ const std::vector<Option>& table() {
          .description =
              "How often the durable position is reported to the server. Keep it well below the server's "
              "`wal_sender_timeout`."},
+        {.path = "pipelines[].source.receive_timeout",
+         .type = Type::duration,
+         .default_text = "5min",
+         .minimum = second,
+         .maximum = hour,
+         .description =
+             "How long the server may say nothing, though it was asked to after half of that (10 s at most), "
+             "before the connection is given up and made anew. A network that is gone is noticed in half a "
+             "minute without it: this is for one that hangs. Keep it above half of the server's "
+             "`wal_sender_timeout`."},
         {.path = "pipelines[].snapshot",
          .type = Type::choice,
          .default_text = "initial",

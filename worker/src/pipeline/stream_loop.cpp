@@ -1,5 +1,6 @@
 #include "pipeline/stream_loop.h"
 
+#include <fmt/format.h>
 #include <poll.h>
 
 #include <algorithm>
@@ -17,10 +18,14 @@ namespace {
 
 // How many messages are read before feedback, failures and the stop signal are looked at again.
 constexpr int kMessagesPerTurn = 64;
-// A server that says nothing for this long is asked to answer: it proves that the connection stands, and
-// moves the position on a server whose every change is filtered out (it sends keepalives only to clients that
-// are silent).
-constexpr auto kSilence = 10s;
+// A server that says nothing for this long (or for half of receive_timeout, where that is less) is asked to
+// answer: it proves that the connection stands, and moves the position on a server whose every change is
+// filtered out (it sends keepalives only to clients that are silent).
+constexpr std::chrono::milliseconds kSilence = 10s;
+
+std::chrono::milliseconds ask_after(const config::Source& source) {
+    return std::min(kSilence, source.receive_timeout / 2);
+}
 
 }  // namespace
 
@@ -29,7 +34,7 @@ StreamLoop::StreamLoop(const Parts& parts, Lsn start_lsn)
       builder_(parts.budget),
       received_(start_lsn),
       next_feedback_(Clock::now()),
-      last_received_(Clock::now()) {}
+      last_heard_(Clock::now()) {}
 
 Status StreamLoop::run() {
     while (true) {
@@ -38,20 +43,27 @@ Status StreamLoop::run() {
         if (std::optional<Status> failed = parts_.sinks.failure()) return *failed;
         if (parts_.stop.requested() && may_finish()) return finish();
         CDC_RETURN_IF_ERROR(read_available());
+        CDC_RETURN_IF_ERROR(check_silence());
         CDC_RETURN_IF_ERROR(send_feedback_if_due());
-        if (!more_) wait(std::min(next_feedback_, stop_deadline_));
+        const auto silence_ends =
+            last_heard_ + (asked_ ? parts_.config.source.receive_timeout : ask_after(parts_.config.source));
+        if (!more_) wait(std::min({next_feedback_, stop_deadline_, silence_ends}));
     }
 }
 
 Status StreamLoop::read_available() {
     for (int i = 0; i < kMessagesPerTurn; ++i) {
         more_ = parts_.budget.has_room();
-        if (!more_) return {};
+        if (!more_) {
+            // Who does not listen can't tell whether somebody speaks.
+            last_heard_ = Clock::now();
+            return {};
+        }
         Result<std::optional<source::StreamMessage>> message = parts_.stream.read();
         if (!message.ok()) return message.status();
         more_ = message->has_value();
         if (!more_) return {};
-        last_received_ = Clock::now();
+        heard();
         if (const auto* data = std::get_if<source::XLogData>(&**message)) {
             CDC_RETURN_IF_ERROR(take(*data));
         } else {
@@ -88,21 +100,41 @@ void StreamLoop::take(const source::Keepalive& keepalive) {
     parts_.sinks.advance(received_);
 }
 
+void StreamLoop::heard() {
+    last_heard_ = Clock::now();
+    asked_ = false;
+}
+
+bool StreamLoop::silent(std::chrono::milliseconds limit) const {
+    return Clock::now() - last_heard_ >= limit;
+}
+
+// TCP notices a peer that is gone; a middle that hangs acknowledges everything and says nothing, for ever.
+Status StreamLoop::check_silence() const {
+    const auto limit = parts_.config.source.receive_timeout;
+    if (!asked_ || !silent(limit)) return {};
+    return Status::retry(
+        fmt::format("the source has not answered for {:.0f} s", std::chrono::duration<double>(limit).count()),
+        "source.receive_timeout says for how long it may not");
+}
+
 Status StreamLoop::send_feedback_if_due() {
-    if (!reply_requested_ && Clock::now() < next_feedback_) return {};
+    const bool ask = !asked_ && silent(ask_after(parts_.config.source));
+    if (!reply_requested_ && !ask && Clock::now() < next_feedback_) return {};
     return send_feedback();
 }
 
 Status StreamLoop::send_feedback() {
     const Lsn durable = parts_.sinks.durable_lsn();
-    const bool silent = Clock::now() - last_received_ > kSilence;
+    const bool ask = silent(ask_after(parts_.config.source));
     CDC_RETURN_IF_ERROR(failpoint("before_feedback"));
-    CDC_RETURN_IF_ERROR(parts_.stream.send_feedback(std::max(received_, durable), durable, silent));
+    CDC_RETURN_IF_ERROR(parts_.stream.send_feedback(std::max(received_, durable), durable, ask));
     CDC_RETURN_IF_ERROR(failpoint("after_feedback"));
     parts_.statistics.confirmed_lsn.store(durable.value, std::memory_order_relaxed);
     parts_.statistics.held_bytes.store(static_cast<std::int64_t>(parts_.budget.held()),
                                        std::memory_order_relaxed);
     reply_requested_ = false;
+    asked_ = asked_ || ask;
     next_feedback_ = Clock::now() + parts_.config.source.feedback_interval;
     return {};
 }
@@ -140,6 +172,7 @@ void StreamLoop::wait(Clock::time_point until) {
     std::array<pollfd, 4> fds = {pollfd{stream_fd, POLLIN, 0}, pollfd{parts_.sinks.changed().fd(), POLLIN, 0},
                                  pollfd{parts_.room.fd(), POLLIN, 0}, pollfd{stop_fd, POLLIN, 0}};
     ::poll(fds.data(), fds.size(), static_cast<int>(std::clamp<std::int64_t>(left, 0, 60000)));
+    if ((fds[0].revents & POLLIN) != 0) heard();  // maybe a part of a message that takes minutes to come
 }
 
 }  // namespace cdc

@@ -52,6 +52,9 @@ class StreamLoop {
     void take(const source::Keepalive& keepalive);
     Status send_feedback_if_due();
     Status send_feedback();
+    void heard();
+    bool silent(std::chrono::milliseconds limit) const;
+    Status check_silence() const;
     bool may_finish();
     Status finish();
     void wait(Clock::time_point until);
@@ -62,7 +65,8 @@ class StreamLoop {
     bool more_ = false;             // the stream may hold more that needs no waiting
     bool reply_requested_ = false;  // by the server
     Clock::time_point next_feedback_;
-    Clock::time_point last_received_;
+    Clock::time_point last_heard_;  // when the server last said something, or was not listened to
+    bool asked_ = false;            // to answer, since then
     Clock::time_point stop_deadline_ = Clock::time_point::max();
 };
 

@@ -38,6 +38,7 @@ TEST(Load, TakesTheDefaultsOfTheStructs) {
     EXPECT_EQ(read.source.max_value_bytes, expected.source.max_value_bytes);
     EXPECT_EQ(read.source.batch_bytes, expected.source.batch_bytes);
     EXPECT_EQ(read.source.feedback_interval, expected.source.feedback_interval);
+    EXPECT_EQ(read.source.receive_timeout, expected.source.receive_timeout);
     EXPECT_EQ(read.snapshot, expected.snapshot);
     EXPECT_EQ(read.memory_limit, expected.memory_limit);
     EXPECT_EQ(read.shutdown_timeout, expected.shutdown_timeout);
@@ -89,6 +90,7 @@ pipelines:
       max_value_bytes: 1MiB
       batch_bytes: 0
       feedback_interval: 250ms
+      receive_timeout: 90s
     snapshot: never
     memory_limit: 1GiB
     shutdown_timeout: 1min
@@ -132,6 +134,7 @@ TEST(Load, ReadsEveryKey) {
     EXPECT_EQ(source.max_value_bytes, 1u << 20);
     EXPECT_EQ(source.batch_bytes, 0u);
     EXPECT_EQ(source.feedback_interval, 250ms);
+    EXPECT_EQ(source.receive_timeout, 90s);
     const auto& kafka = std::get<KafkaSink>(pipeline.sinks.at(0));
     EXPECT_FALSE(kafka.embedded);
     EXPECT_EQ(kafka.brokers, "k1:9092,[::1]:9093,k3");

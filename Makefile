@@ -42,7 +42,7 @@ check-tap: ## the tests of the whole way alone (TAP)
 check-integration: ## the tests against a real Apache Kafka broker
 	.ci/check integration
 
-fuzz: ## the plugin's pure parts on made-up inputs, a minute each (FUZZ_SECONDS)
+fuzz: ## the plugin's pure parts and the worker's readers on made-up inputs, a minute each (FUZZ_SECONDS)
 	.ci/check fuzz
 
 plugin-asan: ## the plugin's tests in a server under AddressSanitizer, which is built first

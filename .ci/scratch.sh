@@ -10,6 +10,7 @@ system_postgres=${PG_CONFIG:-/usr/lib/postgresql/$major/bin/pg_config}
 scratch=
 scratch_pids=()
 clusters=()
+small_disks=()
 
 # scratch_begin NAME: makes $scratch, to be removed at exit (kept with KEEP_SCRATCH=1). Short, since a socket's path
 # ends at 107 bytes.
@@ -34,6 +35,7 @@ scratch_end() {
         as_postgres "$pgbin/pg_ctl" -D "$cluster/data" -m immediate -w stop >/dev/null 2>&1 || true
     done
     stop_strays
+    for cluster in "${small_disks[@]}"; do umount "$cluster" 2>/dev/null || umount -l "$cluster" 2>/dev/null || true; done
     if [ "${KEEP_SCRATCH:-0}" = 1 ]; then
         echo "scratch directory kept: $scratch" >&2
     else
@@ -77,6 +79,14 @@ as_postgres() {
 owned_directory() {
     mkdir -p "$@"
     [ "$(id -u)" -ne 0 ] || chown postgres: "$@"
+}
+
+# small_disk PATH MEGABYTES: a disk that a test can fill, of the user of as_postgres. Fails where we may not mount one.
+small_disk() {
+    [ "$(id -u)" -eq 0 ] || return 1
+    mkdir -p "$1"
+    mount -t tmpfs -o "size=$2m,mode=0700,uid=$(id -u postgres),gid=$(id -g postgres)" cdc-small-disk "$1" 2>/dev/null || return 1
+    small_disks+=("$1")
 }
 
 # private_postgres: copies the installation to $scratch/install, installs the plugin into the copy and sets $pgbin. The

@@ -112,6 +112,8 @@ Result<EventBody> read_body(const Event& event) {
         const std::string_view name = string_content(line.substr(at + 1, name_end - at - 1));
         CDC_RETURN_IF_ERROR(read_field(body, name, line.substr(name_end + 1, value_end - name_end - 1)));
         at = value_end;
+        const bool ended = line[at] == '}' && at + 1 == line.size();
+        if (!ended && line[at] != ',') return malformed("expected the end of the line");
     }
     if (body.evidence_id.empty()) return malformed("evidence_id is missing");
     return body;

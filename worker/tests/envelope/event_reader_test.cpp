@@ -52,6 +52,15 @@ TEST(EventReader, NullsOfSnapshotAndTransactionEventsHaveTheirOwnMarks) {
     EXPECT_EQ(body->tables[1], (std::pair<std::string, std::int64_t>{"public.b", 2}));
 }
 
+TEST(EventReader, TwoEnvelopesOnOneLineAreNotReadAsOne) {
+    for (const std::string& rest : {kUpdate, std::string("}"), std::string("]")}) {
+        const std::string line = kUpdate + rest;
+        const Result<Event> event = read_event(line);
+        ASSERT_TRUE(event.ok());
+        EXPECT_FALSE(read_body(*event).ok()) << rest;
+    }
+}
+
 TEST(EventReader, BodyGivesTheImagesAsTheyAreAndTheNamesUnescaped) {
     const Result<Event> event = read_event(kUpdate);
     ASSERT_TRUE(event.ok());

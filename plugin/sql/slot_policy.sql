@@ -1,4 +1,3 @@
--- needs PostgreSQL 15
 -- cdc_envelope.slot_policy: what a slot may emit, whatever its client asks for.
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set ECHO none
@@ -64,12 +63,11 @@ SELECT line::json -> 'ddl' FROM pg_temp.peek('policy') line WHERE line ~ '"op_ty
 -- a table that is excluded
 UPDATE cdc_envelope.slot_policy SET include_tables = '{*.*}', exclude_tables = '{policy.*s,policy.parts_*}', messages = DEFAULT;
 SELECT pg_temp.seen('ddl', 'off') IS NULL;
--- publications of the policy and of the client: what both have
+-- publications of the policy and of the client: what both have (slot_policy_columns.sql has their column lists)
 SET client_min_messages = error;
 CREATE PUBLICATION regress_policy_all FOR ALL TABLES;
-CREATE PUBLICATION regress_policy_inserts FOR TABLE orders (id, item, note), staff WITH (publish = 'insert');
-CREATE PUBLICATION regress_policy_notes FOR TABLE orders (id, note) WITH (publish = 'insert, update, truncate');
-CREATE PUBLICATION regress_policy_cards FOR TABLE orders (id, card, item);
+CREATE PUBLICATION regress_policy_inserts FOR TABLE orders, staff WITH (publish = 'insert');
+CREATE PUBLICATION regress_policy_updates FOR TABLE orders WITH (publish = 'update, truncate');
 RESET client_min_messages;
 UPDATE cdc_envelope.slot_policy SET include_tables = '{*.*}', exclude_tables = '{}', publication_names = '{regress_policy_inserts}';
 INSERT INTO orders VALUES (3, 'fig', '4333', 'call', 7);
@@ -77,15 +75,7 @@ UPDATE orders SET item = 'date' WHERE id = 3;
 INSERT INTO wages VALUES (3, 3000);
 SELECT pg_temp.seen('transactions', 'on');
 SELECT pg_temp.seen('publication_names', 'regress_policy_all');
-SELECT pg_temp.seen('publication_names', 'regress_policy_notes');
-SELECT pg_temp.seen('publication_names', 'regress_policy_cards');
-ALTER TABLE orders ADD extra int;
-SELECT line::json #> '{after,columns}' FROM pg_temp.peek('policy') line WHERE line ~ '"op_type":"s"';
--- a table that is gone: no publication says any more which of its columns it showed
-CREATE TABLE brief (id int PRIMARY KEY, shown text, hidden text);
-ALTER PUBLICATION regress_policy_inserts ADD TABLE brief (id, shown);
-DROP TABLE brief;
-SELECT line::json #> '{before,columns}' FROM pg_temp.peek('policy') line WHERE line ~ '"op_type":"s".*"table":"brief"' AND line ~ 'DROP TABLE';
+SELECT pg_temp.seen('publication_names', 'regress_policy_updates', 'ddl', 'off') IS NULL;
 UPDATE cdc_envelope.slot_policy SET publication_names = '{}';
 SELECT pg_temp.seen('publication_names', 'regress_policy_all') IS NULL;
 -- fails closed: a publication that is not there, a key that would be hidden or masked
@@ -163,5 +153,5 @@ SELECT pg_drop_replication_slot('policy');
 SET client_min_messages = warning;
 REVOKE USAGE ON SCHEMA cdc_envelope FROM regress_policy_reader;
 DROP ROLE regress_policy_reader;
-DROP PUBLICATION regress_policy_all, regress_policy_inserts, regress_policy_notes, regress_policy_cards;
+DROP PUBLICATION regress_policy_all, regress_policy_inserts, regress_policy_updates;
 DROP SCHEMA policy CASCADE;

@@ -31,7 +31,7 @@ check-plugin: ## the plugin's tests alone (pg_regress, isolation)
 	.ci/check plugin
 
 check-proofs: ## the plugin against PostgreSQL's own suite, random tables and huge data
-	.ci/check differential types-random roundtrip huge regression-suite
+	.ci/check differential types-random roundtrip huge sessions regression-suite
 
 check-worker: ## the worker's unit and contract tests alone (ctest)
 	.ci/check worker

@@ -1,7 +1,8 @@
 # Huge data: a transaction of a million rows, 100,000 subtransactions, values of 300 MB, rows whose text would pass 1 GB, 1,600
 # columns, 10,000 relations, and everything filtered out: the walsender's memory stays where it was, wal_sender_timeout never
-# fires, nothing stops the slot. Also: errors in the callbacks leave the backend healthy.
-#   HUGE_ROWS   rows of the huge transaction (1,000,000; the longer run: 10,000,000)
+# fires, nothing stops the slot.
+#   HUGE_ROWS      rows of the huge transaction (1,000,000; the longer run: 10,000,000)
+#   HUGE_TIMEOUT   wal_sender_timeout (2s; a machine that others use stops a process for longer than that)
 use strict;
 use warnings;
 use CdcTest;
@@ -10,7 +11,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $rows    = $ENV{HUGE_ROWS} // 1_000_000;
-my $timeout = '2s';
+my $timeout = $ENV{HUGE_TIMEOUT} // '2s';
 my $log_read = 0;
 my $node    = source_cluster(
 	autovacuum                => 'off',
@@ -135,20 +136,4 @@ cmp_ok($longest, '<', 2**30, "its line is shorter than 1 GB ($longest bytes)");
 cmp_ok($left_out, '>', 0, "columns that are named as left out: $left_out");
 is($columns_there + $left_out, 100, '… and all the others are there');
 unlink $out;
-
-# A bad option, an error in the stream, and on in the same backend; nothing of it stays in memory. Fewer in the stream, as
-# each of those costs the SQL functions of PostgreSQL one open file, whatever the plugin (xlogreader's segment).
-$node->safe_psql('shop', 'CREATE TABLE errors (n int); INSERT INTO errors VALUES (1); INSERT INTO orders (id) VALUES (0)');
-my $memory = 'SELECT sum(used_bytes) FROM pg_backend_memory_contexts;' . "\n";
-my $peek   = sub { "SELECT count(*) FROM pg_logical_slot_peek_changes('s', NULL, NULL, $_[0]);\n" };
-my $start  = $peek->("'max_value_bytes', 'many'") . $peek->("'publication_names', 'nobody'");
-my $stream = $peek->("'mask', 'public.orders.id:redact'");
-my ($code, $figures, $complaints) = $node->psql('shop',
-	"$start$stream" x 30 . $memory . $start x 1000 . $stream x 300 . $memory
-	  . q{SELECT count(*) FROM pg_logical_slot_peek_changes('s', NULL, NULL) WHERE data LIKE '%"table":"errors"%';},
-	on_error_stop => 0);
-my ($early, $late, $seen) = split /\n/, $figures;
-is(scalar(() = $complaints =~ /ERROR:/g), 2390, '2,390 errors at the start and in the stream');
-is($seen, 2, '… and then the same backend decodes');
-cmp_ok($late, '<', $early * 1.05, "… with the memory that it had: $early bytes, then $late");
 done_testing();

@@ -35,6 +35,7 @@ foreach my $side (qw(source target))
 	}
 	moves("$side, after three resets");
 
+	$worker->forget_log;
 	cmp_ok($proxy->cut, '>=', 1, "$side: cut");
 	ok($worker->wait_log(qr/trying again/), "$side: it says that it tries again");
 	sleep(2);
@@ -51,9 +52,10 @@ foreach my $side (qw(source target))
 	foreach my $how ($side eq 'source' ? qw(black_hole freeze) : qw(black_hole))
 	{
 		moves("$side, before $how");
-		my ($start, $seen) = (time(), length $worker->log);
+		my $start = time();
+		$worker->forget_log;
 		cmp_ok($proxy->$how, '>=', 1, "$side: $how");
-		ok(wait_until(sub { substr($worker->log, $seen) =~ /trying again/ }, 30), "$side: $how is noticed") or diag($worker->log);
+		ok($worker->wait_log(qr/trying again/, 30), "$side: $how is noticed") or diag($worker->log);
 		my $noticed = time() - $start;
 		cmp_ok($noticed, '<', 12, sprintf('%s: after %.1f s, without a FIN or RST', $side, $noticed));
 		sleep(1);

@@ -122,13 +122,16 @@ sub stop
 	return $self->wait_exit($seconds);
 }
 
-# What it has logged since its last start.
+# What it has logged since its last start, or since forget_log.
 sub log
 {
 	my ($self) = @_;
 	return '' unless -e $self->{logfile};
 	return slurp_file($self->{logfile}, $self->{log_from} // 0);
 }
+
+# From now on, log and wait_log know nothing of what was logged before.
+sub forget_log { my ($self) = @_; $self->{log_from} = -s $self->{logfile} // 0; return }
 
 # Waits until its log since its last start matches; the match's first group (or 1), undef when it does not come.
 sub wait_log

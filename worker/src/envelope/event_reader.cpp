@@ -120,15 +120,24 @@ std::size_t skip_json_container(std::string_view text, std::size_t at) {
     return std::string_view::npos;
 }
 
+// Of a number, true, false or null. A quote or a bracket in a scalar would be read as a string's or an object's
+// beginning by whoever reads the container around it.
+bool is_scalar_character(char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '+' ||
+           c == '.';
+}
+
 }  // namespace
 
 std::size_t skip_json_value(std::string_view text, std::size_t at) {
     if (at >= text.size()) return std::string_view::npos;
     if (text[at] == '"') return skip_json_string(text, at);
     if (text[at] == '{' || text[at] == '[') return skip_json_container(text, at);
-    const std::size_t end = text.find_first_of(",]}", at);
-    if (end == at) return std::string_view::npos;
-    return end == std::string_view::npos ? text.size() : end;
+    std::size_t end = at;
+    while (end < text.size() && is_scalar_character(text[end]))
+        ++end;
+    const bool ended = end == text.size() || text[end] == ',' || text[end] == ']' || text[end] == '}';
+    return end == at || !ended ? std::string_view::npos : end;
 }
 
 Result<Event> read_event(std::string_view line) {

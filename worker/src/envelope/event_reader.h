@@ -20,8 +20,8 @@ namespace cdc {
 Result<Event> read_event(std::string_view line);
 
 // The end of the JSON value that begins at text[at] (strings, numbers, literals, objects, arrays): the index
-// of the first byte after it, or npos where the text ends before the value does. Checks brackets and strings,
-// no more.
+// of the first byte after it, or npos where the text ends before the value does. Checks brackets, strings and
+// the characters of scalars, no more.
 std::size_t skip_json_value(std::string_view text, std::size_t at);
 
 // The content of a JSON string (escapes kept, as in Event::table) as plain UTF-8 text.

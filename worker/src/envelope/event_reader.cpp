@@ -120,11 +120,11 @@ std::size_t skip_json_container(std::string_view text, std::size_t at) {
     return std::string_view::npos;
 }
 
-// Of a number, true, false or null. A quote or a bracket in a scalar would be read as a string's or an object's
-// beginning by whoever reads the container around it.
+// Of a number, true, false or null. A quote or a bracket in a scalar would be read as a string's or an
+// object's beginning by whoever reads the container around it.
 bool is_scalar_character(char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '+' ||
-           c == '.';
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
+           c == '+' || c == '.';
 }
 
 }  // namespace

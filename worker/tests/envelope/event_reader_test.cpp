@@ -61,6 +61,13 @@ TEST(EventReader, TwoEnvelopesOnOneLineAreNotReadAsOne) {
     }
 }
 
+TEST(EventReader, AScalarWithAQuoteOrABracketInItIsNoValue) {
+    for (const std::string_view value : {R"(nullource":"x)", "1{}", "tr[ue]", "12:3", "null null"})
+        EXPECT_EQ(skip_json_value(value, 0), std::string_view::npos) << value;
+    EXPECT_EQ(skip_json_value("-1.5e+3,", 0), 7U);
+    EXPECT_EQ(skip_json_value("false", 0), 5U);
+}
+
 TEST(EventReader, BodyGivesTheImagesAsTheyAreAndTheNamesUnescaped) {
     const Result<Event> event = read_event(kUpdate);
     ASSERT_TRUE(event.ok());

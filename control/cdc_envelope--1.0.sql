@@ -65,8 +65,11 @@ CREATE FUNCTION cdc_envelope.row_filter(relation regclass, options text[] DEFAUL
 
 -- Records the definitions of tables where they, or the tables' names, differ from what was recorded last; returns how
 -- many did. In C, and so under a snapshot of its own: the transaction's may be from before another session's DDL
--- (REPEATABLE READ). wait: for DDL that is under way on each of them.
-CREATE FUNCTION cdc_envelope.record_definitions(relations oid[], tag text, statement text, wait boolean) RETURNS integer
+-- (REPEATABLE READ). wait: for DDL that is under way on each of them. keeps_columns: the command has changed no columns,
+-- only what holds for them, so that it may belong to a restore (schema_recorder.cpp, is_restoring).
+CREATE FUNCTION cdc_envelope.record_definitions(
+    relations oid[], tag text, statement text, wait boolean, keeps_columns boolean
+) RETURNS integer
     LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'cdc_envelope_record_definitions';
 
 -- Records the end of a table. publications and ancestors: as it can't be asked any more. tables: how many the command
@@ -87,7 +90,7 @@ CREATE FUNCTION cdc_envelope.dropped_ancestors(relation oid) RETURNS text[]
 CREATE FUNCTION cdc_envelope.record(relation regclass) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    PERFORM cdc_envelope.record_definitions(ARRAY[record.relation::oid], 'RECORD', NULL, false);
+    PERFORM cdc_envelope.record_definitions(ARRAY[record.relation::oid], 'RECORD', NULL, false, false);
     RETURN (SELECT h.version FROM cdc_envelope.schema_history h, pg_class c
              WHERE c.oid = record.relation AND h.table_name = c.relname AND h.schema_name = c.relnamespace::regnamespace::name
              ORDER BY h.version DESC LIMIT 1);
@@ -109,10 +112,10 @@ BEGIN
     END LOOP;
     RETURN count + cdc_envelope.record_definitions(ARRAY(
         SELECT c.oid FROM pg_class c WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND c.oid >= 16384
-         ORDER BY c.oid), 'RECORD', NULL, false);
+         ORDER BY c.oid), 'RECORD', NULL, false, false);
 END $$;
 
-REVOKE ALL ON FUNCTION cdc_envelope.record_definitions(oid[], text, text, boolean),
+REVOKE ALL ON FUNCTION cdc_envelope.record_definitions(oid[], text, text, boolean, boolean),
     cdc_envelope.record_drop(oid, text, text, text[], text[], text, text, integer),
     cdc_envelope.dropped_ancestors(oid), cdc_envelope.record(regclass), cdc_envelope.record_all() FROM PUBLIC;
 
@@ -121,6 +124,11 @@ REVOKE ALL ON FUNCTION cdc_envelope.record_definitions(oid[], text, text, boolea
 CREATE FUNCTION cdc_envelope.tables_of(classid oid, objid oid) RETURNS oid[]
     LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'cdc_envelope_tables_of';
 
+-- Whether a command may have changed which columns a table has, not only what holds for them.
+CREATE FUNCTION cdc_envelope.changes_columns(command pg_ddl_command) RETURNS boolean
+    LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'cdc_envelope_changes_columns';
+REVOKE ALL ON FUNCTION cdc_envelope.changes_columns(pg_ddl_command) FROM PUBLIC;
+
 CREATE FUNCTION cdc_envelope.on_ddl_command_end() RETURNS event_trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -128,7 +136,8 @@ BEGIN
     PERFORM cdc_envelope.record_definitions(ARRAY(
         SELECT DISTINCT t.oid FROM pg_event_trigger_ddl_commands() c,
                LATERAL unnest(cdc_envelope.tables_of(c.classid, c.objid)) t(oid) ORDER BY t.oid),
-        tg_tag, current_query(), false);
+        tg_tag, current_query(), false,
+        (SELECT bool_and(NOT cdc_envelope.changes_columns(c.command)) FROM pg_event_trigger_ddl_commands() c));
 END $$;
 
 CREATE FUNCTION cdc_envelope.on_sql_drop() RETURNS event_trigger
@@ -165,7 +174,7 @@ BEGIN
                             FROM dropped d WHERE d.object_type IN ('table column', 'table constraint')
                              AND d.address_names[1:2] NOT IN (SELECT name FROM gone))
         SELECT DISTINCT t.oid FROM lessened l, LATERAL unnest(cdc_envelope.tables_of('pg_class'::regclass::oid, l.oid)) t(oid)
-         ORDER BY 1), tg_tag, current_query(), false);
+         ORDER BY 1), tg_tag, current_query(), false, false);
     -- An index that did not go with its table or column may have been a replica identity; of which table is not known any
     -- more, but it was in this schema.
     IF EXISTS (SELECT FROM pg_event_trigger_dropped_objects() WHERE object_type = 'index' AND (original OR normal)) THEN
@@ -173,7 +182,7 @@ BEGIN
             SELECT c.oid FROM pg_class c WHERE c.relkind IN ('r', 'p') AND c.relreplident = 'i' AND c.relnamespace IN (
                 SELECT to_regnamespace(quote_ident(d.schema_name)) FROM pg_event_trigger_dropped_objects() d
                  WHERE d.object_type = 'index' AND NOT d.is_temporary)
-             ORDER BY c.oid), tg_tag, current_query(), false);
+             ORDER BY c.oid), tg_tag, current_query(), false, false);
     END IF;
 END $$;
 
@@ -207,7 +216,7 @@ BEGIN
     PERFORM cdc_envelope.record_definitions(ARRAY(
         SELECT DISTINCT c.oid FROM restored_rows r, pg_class c
          WHERE c.relname = r.table_name AND c.relnamespace = to_regnamespace(quote_ident(r.schema_name)) ORDER BY c.oid),
-        'RESTORE', NULL, false);
+        'RESTORE', NULL, false, true);
     RETURN NULL;
 END $$;
 
@@ -244,7 +253,7 @@ REVOKE ALL ON FUNCTION cdc_envelope.on_ddl_command_end(), cdc_envelope.on_sql_dr
     cdc_envelope.on_ddl_command_start() FROM PUBLIC;
 
 -- Version 1 of every table that exists.
-SELECT cdc_envelope.record_definitions(pg_catalog.array_agg(c.oid ORDER BY c.oid), 'CREATE EXTENSION', NULL, true)
+SELECT cdc_envelope.record_definitions(pg_catalog.array_agg(c.oid ORDER BY c.oid), 'CREATE EXTENSION', NULL, true, false)
   FROM pg_catalog.pg_class c WHERE c.relkind IN ('r', 'p');
 
 CREATE EVENT TRIGGER cdc_envelope_ddl_command_end ON ddl_command_end EXECUTE FUNCTION cdc_envelope.on_ddl_command_end();

@@ -55,6 +55,7 @@ extern "C" {
 #include "replication/slot.h"
 #include "storage/lmgr.h"
 #include "storage/lwlock.h"
+#include "tcop/deparse_utility.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/bytea.h"
@@ -107,6 +108,25 @@ inline Oid primary_key_index(Relation relation) {
 #else
     return RelationGetPrimaryKeyIndex(relation);
 #endif
+}
+
+// Whether a part of ALTER TABLE, as event triggers are shown it, may change which columns there are, or their
+// types. Up to 15 a part that goes on to the table's children has another name (tablecmds.c,
+// ATPrepAddColumn).
+inline bool alters_columns(AlterTableType part) {
+    switch (part) {
+        case AT_AddColumn:
+        case AT_DropColumn:
+        case AT_AlterColumnType:
+        case AT_AddOf:
+#if PG_VERSION_NUM < 160000
+        case AT_AddColumnRecurse:
+        case AT_DropColumnRecurse:
+#endif
+            return true;
+        default:
+            return false;
+    }
 }
 
 // An on-disk TOAST pointer in a decoded tuple: the value was not changed, so it is not in the WAL, and

@@ -35,6 +35,7 @@ struct Command {
     const char* tag;
     const char* statement;   // null: none
     bool is_history_locked;  // nobody else records until this transaction's end
+    bool keeps_columns;      // it has changed no table's columns, only what holds for them
 };
 
 // A table under the name it has, or had.
@@ -58,7 +59,7 @@ char* shorten(text* statement) {
     return psprintf("%.*s%s", pg_mbcliplen(whole, length, kLongestStatement), whole, ellipsis);
 }
 
-Command open_command(text* tag, text* statement, int tables) {
+Command open_command(text* tag, text* statement, int tables, bool keeps_columns) {
     const Oid history = find_history();
     if (!OidIsValid(history)) {
         ereport(ERROR,
@@ -67,7 +68,7 @@ Command open_command(text* tag, text* statement, int tables) {
     }
     const bool many = tables > kMostLocks;
     return {table_open(history, many ? ExclusiveLock : RowExclusiveLock), text_to_cstring(tag),
-            statement != nullptr ? shorten(statement) : nullptr, many};
+            statement != nullptr ? shorten(statement) : nullptr, many, keeps_columns};
 }
 
 int32 version_of(const Command& command, HeapTuple row) {
@@ -120,9 +121,11 @@ HeapTuple latest_of(const Command& command, const Subject& subject) {
     return restored && version_of(command, named) > version_of(command, row) ? named : row;
 }
 
-// A script of pg_dump is being run: all of them set this, and hardly anything else does.
-bool is_restoring() {
-    return !check_function_bodies;
+// Whether a table may be on its way to the definition that a dump has of it: a script of pg_dump, all of
+// which set check_function_bodies off, makes the columns first and goes on to add its constraints. A session
+// that has set it for reasons of its own, and changes columns, restores nothing.
+bool is_restoring(const Command& command) {
+    return command.keeps_columns && !check_function_bodies;
 }
 
 void bind(const Command& command, HeapTuple row, Oid relid) {
@@ -220,7 +223,7 @@ bool record(const Command& command, Relation relation) {
         return false;
     }
     // A table that is being restored has its definition when its last constraint is there, and not before.
-    if (is_unbound(command, latest) && is_restoring()) return false;
+    if (is_unbound(command, latest) && is_restoring(command)) return false;
 
     const char* const previous = text_of(command, latest, history_definition);
     if (previous != nullptr && !is_named(command, latest, subject)) {
@@ -264,7 +267,7 @@ bool record_if_recordable(const Command& command, Oid relid, bool wait) {
 }  // namespace
 }  // namespace cdc
 
-// (relations oid[], tag, statement, wait): how many new versions there are.
+// (relations oid[], tag, statement, wait, keeps_columns): how many new versions there are.
 Datum cdc_envelope_record_definitions(PG_FUNCTION_ARGS) {
     using namespace cdc;
     if (PG_ARGISNULL(0) || PG_ARGISNULL(1)) PG_RETURN_INT32(0);
@@ -275,7 +278,8 @@ Datum cdc_envelope_record_definitions(PG_FUNCTION_ARGS) {
                       &count);
     if (count == 0) PG_RETURN_INT32(0);
     const Command command =
-        open_command(PG_GETARG_TEXT_PP(1), PG_ARGISNULL(2) ? nullptr : PG_GETARG_TEXT_PP(2), count);
+        open_command(PG_GETARG_TEXT_PP(1), PG_ARGISNULL(2) ? nullptr : PG_GETARG_TEXT_PP(2), count,
+                     !PG_ARGISNULL(4) && PG_GETARG_BOOL(4));
     const bool wait = !PG_ARGISNULL(3) && PG_GETARG_BOOL(3);
     MemoryContext of_table =
         AllocSetContextCreate(CurrentMemoryContext, "cdc_envelope recorder", ALLOCSET_DEFAULT_SIZES);
@@ -302,7 +306,7 @@ Datum cdc_envelope_record_drop(PG_FUNCTION_ARGS) {
         PG_RETURN_VOID();
     const Command command =
         open_command(PG_GETARG_TEXT_PP(tag), PG_ARGISNULL(statement) ? nullptr : PG_GETARG_TEXT_PP(statement),
-                     PG_ARGISNULL(tables) ? 1 : PG_GETARG_INT32(tables));
+                     PG_ARGISNULL(tables) ? 1 : PG_GETARG_INT32(tables), false);
     const Subject subject = {text_to_cstring(PG_GETARG_TEXT_PP(schema)),
                              text_to_cstring(PG_GETARG_TEXT_PP(table)), PG_GETARG_OID(relation)};
     lock_record_of(command, subject.relid);

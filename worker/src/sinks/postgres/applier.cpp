@@ -53,6 +53,10 @@ Status Applier::apply_slice(const SlicePtr& slice) {
         CDC_RETURN_IF_ERROR(note(event, *body));
         CDC_RETURN_IF_ERROR(apply_event(event, *body, slice));
     }
+    if (slice->kind == SliceKind::snapshot && !load_.snapshot) {
+        load_.snapshot = true;
+        load_.since = Clock::now();
+    }
     load_.rows += slice->events.size();
     load_.bytes += slice->bytes.size();
     if (batcher_.open_bytes() >= send_bytes) CDC_RETURN_IF_ERROR(send_batches());
@@ -60,7 +64,8 @@ Status Applier::apply_slice(const SlicePtr& slice) {
         CDC_RETURN_IF_ERROR(finish_transaction(*slice));
         return has_load() && load_is_large() ? commit_load() : Status();
     }
-    if (slice->kind == SliceKind::snapshot) return commit_load();
+    // Rows of a snapshot share a load until it is large, or nothing more is queued.
+    if (slice->kind == SliceKind::snapshot && load_is_large()) return commit_load();
     return {};
 }
 

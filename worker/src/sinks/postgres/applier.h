@@ -86,7 +86,7 @@ class Applier {
     Lsn passed_lsn() const { return passed_; }
     // A load is open: something of it is here or at the target, and it is not committed.
     bool in_load() const { return in_slices_ || has_load(); }
-    // It holds whole source transactions, and could be committed.
+    // It holds whole source transactions or rows of a snapshot, and could be committed.
     bool whole_load() const { return !in_slices_ && has_load(); }
     // The load of the last slice that was applied.
     std::uint64_t load_of_slice() const { return load_of_slice_; }
@@ -112,6 +112,7 @@ class Applier {
     // The open load.
     struct Load {
         bool begun = false;                       // BEGIN was sent
+        bool snapshot = false;                    // it has rows of a snapshot, and nothing else
         std::vector<AppliedTransaction> applied;  // the whole source transactions in it
         Lsn to;                                   // end LSN of the last of them
         std::size_t rows = 0;
@@ -130,7 +131,7 @@ class Applier {
     Status wait_in_transaction();
 
     // load.cpp: the target transaction
-    bool has_load() const { return load_.begun || !load_.applied.empty(); }
+    bool has_load() const { return load_.begun || load_.snapshot || !load_.applied.empty(); }
     bool load_is_large() const;
     Status begin();
     Status send_batches();

@@ -99,7 +99,7 @@ Status Applier::finish_transaction(const Slice& slice) {
 
 Status Applier::ran_dry() {
     if (!failure_.ok()) return failure_;
-    const bool whole = !in_slices_ && !load_.applied.empty();
+    const bool whole = !in_slices_ && (load_.snapshot || !load_.applied.empty());
     if (whole && sent_loads_ - confirmed_loads_ < most_under_way) {
         failure_ = commit_load();
     } else if (in_slices_) {

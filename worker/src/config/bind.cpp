@@ -16,8 +16,7 @@ class Binder {
         Pipeline pipeline;
         pipeline.name = text(section, "name", check_name);
         pipeline.source = source(section.section("source"), section.value("name"));
-        pipeline.snapshot =
-            section.value("snapshot").text.value == "never" ? SnapshotMode::never : SnapshotMode::initial;
+        pipeline.snapshot = snapshot(section.section("snapshot"));
         pipeline.memory_limit = section.value("memory_limit").number;
         pipeline.shutdown_timeout = duration(section, "shutdown_timeout");
         pipeline.retry_backoff_max = duration(section, "retry_backoff_max");
@@ -77,6 +76,30 @@ class Binder {
         return name.text.value;
     }
 
+    static Snapshot snapshot(const Section& section) {
+        Snapshot snapshot;
+        snapshot.mode =
+            section.value("mode").text.value == "never" ? SnapshotMode::never : SnapshotMode::initial;
+        snapshot.chunk_rows = static_cast<std::int64_t>(section.value("chunk_rows").number);
+        snapshot.readers = static_cast<int>(section.value("readers").number);
+        return snapshot;
+    }
+
+    // Keys are patterns of tables, values SQL, which the server judges (source/preflight).
+    std::map<std::string, std::string> where(const Section& tables) {
+        const Value& value = tables.value("where");
+        std::map<std::string, std::string> conditions;
+        for (const auto& [pattern, condition] : value.map) {
+            const std::string path = value.path + "." + pattern;
+            if (const Verdict verdict = check_table_pattern(pattern))
+                complain({pattern, pattern, condition.place}, path, *verdict);
+            if (condition.value.find_first_not_of(" \t\n") == std::string::npos)
+                complain(condition, path, {"is no condition", "write SQL, as in \"id > 100\""});
+            conditions[pattern] = condition.value;
+        }
+        return conditions;
+    }
+
     Source source(const Section& section, const Value& name) {
         const auto word = [&](std::string_view key) { return section.value(key).text.value; };
         Source source;
@@ -87,6 +110,7 @@ class Binder {
         source.source_commit = word("source_commit");
         source.include_tables = list(section.section("tables"), "include", check_table_pattern);
         source.exclude_tables = list(section.section("tables"), "exclude", check_table_pattern);
+        source.where = where(section.section("tables"));
         source.publication_names = list(section, "publications", check_publication);
         source.masks = list(section, "masks", check_mask);
         source.messages = word("messages");

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <string>
 #include <variant>
@@ -45,7 +46,14 @@ struct PostgresSink {
 
 using Sink = std::variant<StdoutSink, KafkaSink, PostgresSink>;
 
-enum class SnapshotMode { initial, never };
+// docs/operations.md, "Which snapshot, and when".
+enum class SnapshotMode { initial, initial_only, never, always, when_needed };
+
+struct Snapshot {
+    SnapshotMode mode = SnapshotMode::initial;
+    std::int64_t chunk_rows = 10000;  // about how many rows are read by one statement
+    int readers = 2;                  // connections that read side by side
+};
 
 struct Source {
     std::string dsn;
@@ -55,6 +63,7 @@ struct Source {
     std::string source_commit = "unknown";
     std::vector<std::string> include_tables;  // schema.table, * allowed; empty: all
     std::vector<std::string> exclude_tables;
+    std::map<std::string, std::string> where;  // pattern of schema.table → condition, snapshots only
     std::vector<std::string> publication_names;
     std::vector<std::string> masks;          // schema.table.column:redact|hash
     std::string messages = "transactional";  // transactional|all|off
@@ -72,7 +81,7 @@ struct Source {
 struct Pipeline {
     std::string name;
     Source source;
-    SnapshotMode snapshot = SnapshotMode::initial;
+    Snapshot snapshot;
     std::size_t memory_limit = 64u << 20;  // bytes of events read and not yet durable
     std::chrono::milliseconds shutdown_timeout{
         30000};  // for SIGTERM: to finish the open transaction and flush

@@ -48,6 +48,8 @@ std::string type_name(const Option& option) {
             return "text";
         case Type::boolean:
             return "boolean";
+        case Type::number:
+            return "number";
         case Type::bytes:
             return "size";
         case Type::duration:

@@ -95,6 +95,13 @@ const std::vector<Option>& table() {
          .type = Type::list,
          .default_note = "none",
          .description = "Patterns of `schema.table` that are not captured even where `include` matches."},
+        {.path = "pipelines[].source.tables.where",
+         .type = Type::map,
+         .default_note = "every row",
+         .description =
+             "Patterns of `schema.table`, each with an SQL condition on the table's own columns: which of "
+             "its rows a snapshot reads. Changes are streamed whatever it says; what restricts both is a "
+             "publication's row filter. No subqueries, no volatile functions."},
         {.path = "pipelines[].source.publications",
          .type = Type::list,
          .default_note = "none: not restricted",
@@ -172,13 +179,34 @@ const std::vector<Option>& table() {
              "minute without it: this is for one that hangs. Keep it above half of the server's "
              "`wal_sender_timeout`."},
         {.path = "pipelines[].snapshot",
+         .type = Type::section,
+         .stands_for = "mode",
+         .description = "Reading the rows that are there already. `snapshot: initial` is short for "
+                        "`snapshot: {mode: initial}`."},
+        {.path = "pipelines[].snapshot.mode",
          .type = Type::choice,
          .default_text = "initial",
          .words = {"initial", "never"},
          .description =
              "`initial`: where the slot does not exist yet, every captured row is read once as an `r` "
-             "event, and streaming goes on from exactly there. `never`: changes only, from the moment "
-             "the slot is created."},
+             "event, and streaming goes on from exactly there. `never`: changes only, from the moment the "
+             "slot is created."},
+        {.path = "pipelines[].snapshot.chunk_rows",
+         .type = Type::number,
+         .default_text = "10000",
+         .minimum = 100,
+         .maximum = 10'000'000,
+         .description =
+             "About how many rows one statement reads: a range of the table's pages, so that several "
+             "readers share a large table (PostgreSQL 14 and later)."},
+        {.path = "pipelines[].snapshot.readers",
+         .type = Type::number,
+         .default_text = "2",
+         .minimum = 1,
+         .maximum = 32,
+         .description =
+             "How many connections read side by side, on the same exported snapshot. Each uses one of the "
+             "server's processors."},
         {.path = "pipelines[].memory_limit",
          .type = Type::bytes,
          .default_text = "64MiB",

@@ -16,6 +16,7 @@ enum class Type {
     sections,  // a list of such maps
     text,
     boolean,
+    number,  // a whole number
     bytes,
     duration,  // milliseconds
     choice,    // one of the words
@@ -32,8 +33,10 @@ struct Option {
     std::string_view default_text = {};  // as it is written in the file; empty: nothing
     std::string_view default_note = {};  // for the documentation, where the default depends on something else
     std::vector<std::string_view> words = {};  // of a choice
-    std::uint64_t minimum = 0;                 // of bytes and durations
+    std::uint64_t minimum = 0;                 // of numbers, bytes and durations
     std::uint64_t maximum = 0;                 // 0: none
+    // Of a section: the key that is meant where a single value stands in the section's place.
+    std::string_view stands_for = {};
     std::string_view description;
 
     // The last word of the path.

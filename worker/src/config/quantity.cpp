@@ -54,6 +54,10 @@ std::string format(std::uint64_t value, std::span<const Unit> units) {
 
 }  // namespace
 
+Quantity parse_number(std::string_view text) {
+    return parse(text, {}, false, "is not a whole number", "write it without a unit, as in 10000");
+}
+
 Quantity parse_bytes(std::string_view text) {
     return parse(text, byte_units, false, "is not a size",
                  "write a whole number with B, KiB, MiB or GiB, as in 64MiB");

@@ -15,6 +15,9 @@ struct Quantity {
     std::string hint;
 };
 
+// A whole number alone.
+Quantity parse_number(std::string_view text);
+
 // Bytes: a whole number alone or with B, KiB, MiB or GiB. kB and MB are refused: they mean powers of 1024 to
 // PostgreSQL and powers of 1000 to others.
 Quantity parse_bytes(std::string_view text);

@@ -39,6 +39,8 @@ class SectionReader {
 
     // node: nullptr where the file has no such section.
     Section read(const YamlNode* node, const std::string& path, std::string_view table_path, Place parent) {
+        YamlNode in_full;
+        if (node != nullptr && spell_out(*node, table_path, in_full)) node = &in_full;
         Section section;
         section.path_ = path;
         section.given_ = node != nullptr;
@@ -61,6 +63,17 @@ class SectionReader {
   private:
     void add(Place place, const std::string& path, std::string message, std::string hint) {
         problems_.push_back({Severity::error, place, path, std::move(message), std::move(hint)});
+    }
+
+    // A single value in the place of a section that has a key it may stand for.
+    static bool spell_out(const YamlNode& node, std::string_view table_path, YamlNode& in_full) {
+        const Option* option = find_option(table_path);
+        const bool single = node.kind == YamlNode::Kind::scalar || node.kind == YamlNode::Kind::null;
+        if (!single || option == nullptr || option->stands_for.empty()) return false;
+        in_full.kind = YamlNode::Kind::map;
+        in_full.place = node.place;
+        in_full.entries.push_back({std::string(option->stands_for), node.place, node});
+        return true;
     }
 
     // "- stdout" is what one writes first.

@@ -106,6 +106,7 @@ bool ValueReader::convert(Value& value) {
             return convert_boolean(value);
         case Type::choice:
             return convert_choice(value);
+        case Type::number:
         case Type::bytes:
         case Type::duration:
             return convert_quantity(value);
@@ -131,14 +132,18 @@ bool ValueReader::convert_choice(Value& value) {
 }
 
 bool ValueReader::convert_quantity(Value& value) {
-    const bool bytes = option_.type == Type::bytes;
-    const Quantity quantity = bytes ? parse_bytes(value.text.value) : parse_duration(value.text.value);
+    const std::string& text = value.text.value;
+    const Quantity quantity = option_.type == Type::bytes      ? parse_bytes(text)
+                              : option_.type == Type::duration ? parse_duration(text)
+                                                               : parse_number(text);
     if (!quantity.error.empty()) {
         add(value.place, path_, quoted(value.text.raw) + " " + quantity.error, quantity.hint);
         return false;
     }
     const auto shown = [&](std::uint64_t number) {
-        return bytes ? format_bytes(number) : format_duration(number);
+        return option_.type == Type::bytes      ? format_bytes(number)
+               : option_.type == Type::duration ? format_duration(number)
+                                                : std::to_string(number);
     };
     value.number = quantity.value;
     if (quantity.value < option_.minimum) {

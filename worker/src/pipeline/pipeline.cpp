@@ -98,7 +98,7 @@ Status Pipeline::run_with(SinkGroup& sinks) {
         slot = std::move(*state);
     }
     const Result<source::StartPlan> plan = source::plan_start(
-        identity_, stream->server_flush_lsn(), source.slot, slot, config_.snapshot, positions_);
+        identity_, stream->server_flush_lsn(), source.slot, slot, config_.snapshot.mode, positions_);
     if (!plan.ok()) return plan.status();
     const Result<Lsn> start_lsn = begin(sinks, *plan);
     if (!start_lsn.ok()) return start_lsn.status();

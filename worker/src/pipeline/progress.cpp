@@ -33,7 +33,7 @@ std::string ProgressLine::line() {
         case Phase::connecting:
             return pipeline_ + ": connecting";
         case Phase::snapshot:
-            return snapshot_line(seconds);
+            return snapshot_line();
         case Phase::streaming:
             return stream_line(seconds);
         case Phase::waiting:
@@ -44,14 +44,25 @@ std::string ProgressLine::line() {
     return pipeline_ + ": stopped";
 }
 
-std::string ProgressLine::snapshot_line(double seconds) {
+// The rate is that of the whole snapshot, as chunks come in bursts; the time left is judged by pages, which
+// are known, and not by rows, which are the planner's guess.
+std::string ProgressLine::snapshot_line() const {
     const std::int64_t rows = statistics_.snapshot_rows.load();
-    const std::int64_t expected = statistics_.snapshot_rows_expected.load();
-    const std::string share = expected > 0 ? fmt::format(" of about {} ({} %)", expected,
-                                                         std::min<std::int64_t>(100, rows * 100 / expected))
-                                           : "";
-    return fmt::format("{}: snapshot, {} rows{}, {} rows/s", pipeline_, rows, share,
-                       rate(rows, last_rows_, seconds));
+    const std::int64_t bytes = statistics_.snapshot_bytes.load();
+    const std::int64_t done = statistics_.snapshot_pages.load();
+    const std::int64_t pages = statistics_.snapshot_pages_expected.load();
+    const Clock::time_point began{Clock::duration(statistics_.snapshot_began.load())};
+    const double seconds = std::max(std::chrono::duration<double>(Clock::now() - began).count(), 0.001);
+    std::string text = fmt::format("{}: snapshot, {} rows of about {}, {:.1f} MiB", pipeline_, rows,
+                                   std::max(rows, statistics_.snapshot_rows_expected.load()),
+                                   static_cast<double>(bytes) / kMebibyte);
+    if (pages > 0) text += fmt::format(", {} %", std::min<std::int64_t>(100, done * 100 / pages));
+    text += fmt::format(", {} rows/s", static_cast<std::int64_t>(static_cast<double>(rows) / seconds));
+    if (done > 0 && pages > done) {
+        const double left = seconds * static_cast<double>(pages - done) / static_cast<double>(done);
+        text += fmt::format(", {} s left", static_cast<std::int64_t>(left) + 1);
+    }
+    return text;
 }
 
 std::string ProgressLine::stream_line(double seconds) {

@@ -19,18 +19,18 @@ class ProgressLine {
     std::string line();
     // Several lines, each ended by a newline: what was delivered since the start.
     std::string summary() const;
+    // The line of a snapshot that is being read: rows, bytes, share (by pages), rate and time left.
+    std::string snapshot_line() const;
 
   private:
     using Clock = std::chrono::steady_clock;
 
-    std::string snapshot_line(double seconds);
     std::string stream_line(double seconds);
     std::string latencies() const;
 
     const std::string pipeline_;
     const Statistics& statistics_;
     Clock::time_point last_ = Clock::now();
-    std::int64_t last_rows_ = 0;
     std::int64_t last_events_ = 0;
 };
 

@@ -31,6 +31,7 @@ class SinkGroup {
     // positions[i]: the end LSN up to which sink i holds everything.
     Status begin_streaming(const std::vector<Lsn>& positions);
 
+    // Safe from any thread.
     void write(const SlicePtr& slice);
     void advance(Lsn lsn);
 

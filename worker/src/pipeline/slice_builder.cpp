@@ -1,5 +1,7 @@
 #include "pipeline/slice_builder.h"
 
+#include <utility>
+
 #include "envelope/event_body.h"
 #include "envelope/event_reader.h"
 
@@ -106,10 +108,11 @@ Result<SlicePtr> SliceBuilder::stream_slice(std::string_view payload) {
     return SlicePtr(std::move(slice));
 }
 
-Result<SlicePtr> SliceBuilder::snapshot_slice(std::string_view payload, Lsn consistent_point) {
+Result<SlicePtr> SliceBuilder::snapshot_slice(std::string payload, std::int64_t rows, Lsn consistent_point) {
     auto slice = std::make_shared<Slice>();
     slice->kind = SliceKind::snapshot;
-    slice->bytes.assign(payload);
+    slice->bytes = std::move(payload);
+    slice->events.reserve(static_cast<std::size_t>(rows));
     slice->commit_lsn = consistent_point;
     CDC_RETURN_IF_ERROR(read_lines(*slice));
     for (const Event& event : slice->events) {

@@ -1,11 +1,13 @@
 #include "pipeline/snapshot_phase.h"
 
-#include <poll.h>
-
+#include <atomic>
 #include <chrono>
+#include <iterator>
+#include <vector>
 
 #include "base/log.h"
-#include "pipeline/slice_builder.h"
+#include "pipeline/progress.h"
+#include "pipeline/snapshot_readers.h"
 #include "source/slot.h"
 #include "source/snapshot.h"
 
@@ -14,43 +16,53 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-Status wait_for_room(const SnapshotParts& parts) {
-    while (true) {
-        parts.room.clear();
-        if (const std::optional<Status> failed = parts.sinks.failure()) return *failed;
-        if (parts.stop()) return Status::retry("stopped during the snapshot");
-        if (parts.budget.has_room()) return {};
-        pollfd fd{parts.room.fd(), POLLIN, 0};
-        ::poll(&fd, 1, 100);
-    }
-}
+constexpr auto kProgressInterval = std::chrono::seconds(10);
 
-void log_finished_table(const SnapshotParts& parts, const source::SnapshotReader& reader,
-                        const source::SnapshotChunk& chunk, std::int64_t rows) {
-    log_info("pipeline {}: snapshot of {} read, {} rows", parts.config.name,
-             source::display_name(reader.tables()[chunk.table]), rows);
-}
+// What is told of a snapshot while it is read: the counters always, the log now and then.
+class Watch {
+  public:
+    Watch(const SnapshotParts& parts, const source::SnapshotReader& reader, source::SnapshotSlot& slot)
+        : parts_(parts), reader_(reader), slot_(slot) {}
 
-Status read_tables(const SnapshotParts& parts, source::SnapshotReader& reader, source::SnapshotSlot& slot) {
-    SliceBuilder builder(parts.budget);
-    std::int64_t rows_of_table = 0;
-    while (true) {
-        CDC_RETURN_IF_ERROR(wait_for_room(parts));
-        CDC_RETURN_IF_ERROR(slot.alive());
-        Result<std::optional<source::SnapshotChunk>> chunk = reader.next(parts.config.source.batch_bytes);
-        if (!chunk.ok()) return chunk.status();
-        if (!chunk->has_value()) return {};
-        const source::SnapshotChunk& rows = **chunk;
-        const Result<SlicePtr> slice = builder.snapshot_slice(rows.bytes, slot.consistent_point());
-        if (!slice.ok()) return slice.status();
-        parts.sinks.write(*slice);
-        parts.statistics.snapshot_rows += rows.rows;
-        parts.statistics.bytes += static_cast<std::int64_t>(rows.bytes.size());
-        parts.statistics.held_bytes.store(static_cast<std::int64_t>(parts.budget.held()),
-                                          std::memory_order_relaxed);
-        rows_of_table += rows.rows;
-        if (rows.last_of_table) log_finished_table(parts, reader, rows, std::exchange(rows_of_table, 0));
+    Status operator()() {
+        CDC_RETURN_IF_ERROR(slot_.alive());
+        const source::SnapshotProgress progress = reader_.progress();
+        Statistics& statistics = parts_.statistics;
+        statistics.snapshot_rows_expected.store(progress.rows_expected);
+        statistics.snapshot_bytes.store(progress.bytes);
+        statistics.snapshot_pages.store(progress.pages_done);
+        statistics.snapshot_pages_expected.store(progress.pages_total);
+        if (Clock::now() >= next_) {
+            next_ += kProgressInterval;
+            log_info("{}", line_.snapshot_line());
+        }
+        return {};
     }
+
+  private:
+    const SnapshotParts& parts_;
+    const source::SnapshotReader& reader_;
+    source::SnapshotSlot& slot_;
+    ProgressLine line_{"pipeline " + parts_.config.name, parts_.statistics};
+    Clock::time_point next_ = Clock::now() + kProgressInterval;
+};
+
+Result<std::vector<source::SnapshotReader>> open_readers(const SnapshotParts& parts,
+                                                         const source::SnapshotSlot& slot,
+                                                         const source::StopCheck& stop) {
+    const config::Pipeline& config = parts.config;
+    std::vector<source::SnapshotReader> readers;
+    auto first =
+        source::SnapshotReader::open(config.source.dsn, parts.application_name, config.source,
+                                     slot.snapshot_name(), slot.consistent_point(), stop, config.snapshot);
+    if (!first.ok()) return first.status();
+    readers.push_back(std::move(*first));
+    while (std::ssize(readers) < config.snapshot.readers && !readers.front().tables().empty()) {
+        auto another = readers.front().another();
+        if (!another.ok()) return another.status();
+        readers.push_back(std::move(*another));
+    }
+    return readers;
 }
 
 }  // namespace
@@ -59,6 +71,7 @@ Result<Lsn> take_snapshot(const SnapshotParts& parts) {
     const config::Source& source = parts.config.source;
     parts.statistics.phase.store(Phase::snapshot);
     parts.statistics.snapshot_rows.store(0);
+    parts.statistics.snapshot_began.store(Clock::now().time_since_epoch().count());
     const Clock::time_point began = Clock::now();
 
     Result<source::SnapshotSlot> slot =
@@ -68,16 +81,15 @@ Result<Lsn> take_snapshot(const SnapshotParts& parts) {
     CDC_RETURN_IF_ERROR(
         parts.sinks.on_each([point](Sink& sink, std::size_t) { return sink.begin_snapshot(point); }));
     {
-        Result<source::SnapshotReader> reader = source::SnapshotReader::open(
-            source.dsn, parts.application_name, source, slot->snapshot_name(), point, parts.stop);
-        if (!reader.ok()) return reader.status();
-        std::int64_t expected = 0;
-        for (const source::CapturedTable& table : reader->tables())
-            expected += table.estimated_rows;
-        parts.statistics.snapshot_rows_expected.store(expected);
-        log_info("pipeline {}: snapshot of {} tables at {}", parts.config.name, reader->tables().size(),
-                 point.to_string());
-        CDC_RETURN_IF_ERROR(read_tables(parts, *reader, *slot));
+        std::atomic<bool> failing = false;
+        auto readers = open_readers(parts, *slot, [&] { return parts.stop() || failing.load(); });
+        if (!readers.ok()) return readers.status();
+        log_info("pipeline {}: snapshot of {} tables at {}, {} readers", parts.config.name,
+                 readers->front().tables().size(), point.to_string(), readers->size());
+        Watch watch(parts, readers->front(), *slot);
+        CDC_RETURN_IF_ERROR(watch());
+        CDC_RETURN_IF_ERROR(read_side_by_side(parts, *readers, point, failing, std::ref(watch)));
+        CDC_RETURN_IF_ERROR(watch());
     }
     CDC_RETURN_IF_ERROR(
         parts.sinks.on_each([point](Sink& sink, std::size_t) { return sink.end_snapshot(point); }));

@@ -25,8 +25,12 @@ struct SinkStatistics {
 struct Statistics {
     std::atomic<Phase> phase{Phase::connecting};
     std::atomic<std::int64_t> snapshot_rows{0};
-    std::atomic<std::int64_t> snapshot_rows_expected{0};  // the planner's estimate
-    std::atomic<std::int64_t> events{0};                  // streamed, without b and e
+    std::atomic<std::int64_t> snapshot_rows_expected{0};   // the planner's estimate
+    std::atomic<std::int64_t> snapshot_bytes{0};           // of their envelopes
+    std::atomic<std::int64_t> snapshot_pages{0};           // of the tables, in chunks that are read whole
+    std::atomic<std::int64_t> snapshot_pages_expected{0};  // of all tables
+    std::atomic<std::int64_t> snapshot_began{0};           // steady clock, its own ticks
+    std::atomic<std::int64_t> events{0};                   // streamed, without b and e
     std::atomic<std::int64_t> transactions{0};
     std::atomic<std::int64_t> bytes{0};           // of envelopes, snapshot and stream
     std::atomic<std::int64_t> held_bytes{0};      // of the memory limit, read and not yet durable

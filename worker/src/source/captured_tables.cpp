@@ -45,7 +45,7 @@ const char* const tables_sql =
     "coalesce(has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'), true), "
     "coalesce(row_security_active(c.oid), false), "
     "c.relreplident, EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisvalid AND CASE "
-    "c.relreplident WHEN 'i' THEN i.indisreplident ELSE i.indisprimary AND i.indimmediate END)";
+    "c.relreplident WHEN 'i' THEN i.indisreplident ELSE i.indisprimary AND i.indimmediate END), c.relpages";
 const char* const from_sql =
     " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND n.nspname <> "
     "'information_schema' AND n.nspname !~ '^pg_'";
@@ -112,8 +112,22 @@ CapturedTable read_table(const pq::Rows& rows, int row) {
     table.row_security = rows.text(row, 6) == "t";
     table.replica_identity = rows.text(row, 7).front();
     table.has_key = rows.text(row, 8) == "t";
-    table.row_filter = rows.text(row, 9);
+    table.estimated_pages = number<std::int64_t>(rows.text(row, 9));
+    table.row_filter = rows.text(row, 10);
     return table;
+}
+
+// The configured conditions whose patterns match one of the names, all of them.
+std::string where_of(const config::Source& source, const std::vector<TableName>& names) {
+    std::string where;
+    for (const auto& [pattern, condition] : source.where) {
+        config::Source only;
+        only.include_tables = {pattern};
+        if (!TableFilter(only).captures(names)) continue;
+        // A comment at the end of one must not reach further.
+        where += (where.empty() ? "(" : " AND (") + condition + "\n)";
+    }
+    return where;
 }
 
 }  // namespace
@@ -139,7 +153,9 @@ Result<std::vector<CapturedTable>> captured_tables(pq::Connection& sql, const co
         if (const auto found = ancestors->find(table.oid); found != ancestors->end()) {
             names.insert(names.end(), found->second.begin(), found->second.end());
         }
-        if (filter.captures(names)) tables.push_back(std::move(table));
+        if (!filter.captures(names)) continue;
+        table.where = where_of(source, names);
+        tables.push_back(std::move(table));
     }
     return tables;
 }

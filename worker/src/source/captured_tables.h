@@ -19,7 +19,8 @@ namespace cdc::source {
 struct CapturedTable {
     std::string schema;  // unquoted
     std::string table;
-    std::int64_t estimated_rows = 0;  // pg_class.reltuples; 0 where never analysed
+    std::int64_t estimated_rows = 0;   // pg_class.reltuples; 0 where never analysed
+    std::int64_t estimated_pages = 0;  // pg_class.relpages
     std::uint32_t oid = 0;
     bool unlogged = false;
     bool readable = true;         // we may SELECT it (the whole table: LOCK TABLE knows no columns)
@@ -27,6 +28,7 @@ struct CapturedTable {
     char replica_identity = 'd';  // pg_class.relreplident: d, n, f, i
     bool has_key = true;          // a usable key under that replica identity
     std::string row_filter;       // the publications' condition on its rows, as SQL; empty: all
+    std::string where;            // the configured one, for snapshots alone
 };
 
 Result<std::vector<CapturedTable>> captured_tables(pq::Connection& sql, const config::Source& source);

@@ -5,6 +5,7 @@
 
 #include "source/preflight_judge.h"
 #include "source/replication_stream.h"
+#include "source/snapshot_condition.h"
 #include "source/source_connection.h"
 
 namespace cdc::source {
@@ -167,6 +168,9 @@ std::vector<Finding> check_source(const config::Source& source, config::Snapshot
     auto tables = captured_tables(*sql, source);
     if (tables.ok()) {
         add(findings, judge_tables(*tables, facts->role, mode));
+        for (const CapturedTable& table : *tables) {
+            if (const Status status = check_condition(*sql, table); !status.ok()) add_error(findings, status);
+        }
     } else {
         add_error(findings, tables.status());
     }

@@ -172,7 +172,7 @@ std::vector<Finding> judge_capacity(const ServerFacts& facts, const std::optiona
                                     config::SnapshotMode mode) {
     std::vector<Finding> findings;
     // The snapshot's temporary slot and its copy stand side by side for a moment.
-    const int needed_slots = slot ? 0 : mode == config::SnapshotMode::initial ? 2 : 1;
+    const int needed_slots = slot ? 0 : mode != config::SnapshotMode::never ? 2 : 1;
     const int free_slots = facts.max_slots - facts.used_slots;
     const std::string slots =
         std::to_string(free_slots) + " of " + std::to_string(facts.max_slots) + " replication slots are free";
@@ -213,7 +213,7 @@ std::vector<Finding> judge_extension(const ServerFacts& facts, config::SnapshotM
         return findings;
     }
     if (facts.extension_version.empty()) {
-        const bool needed = mode == config::SnapshotMode::initial;
+        const bool needed = mode != config::SnapshotMode::never;
         findings.push_back({needed ? Severity::error : Severity::warning,
                             "the extension cdc_envelope is not in the database " + quoted(facts.database) +
                                 (needed ? ": the snapshot needs it" : ": schema_version will be 0"),

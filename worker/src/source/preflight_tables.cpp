@@ -95,7 +95,7 @@ std::vector<Finding> judge_tables(const std::vector<CapturedTable>& tables, cons
         return findings;
     }
     findings.push_back({Severity::ok, "captured tables: " + std::to_string(tables.size()), {}});
-    if (mode == config::SnapshotMode::initial) judge_access(tables, role, findings);
+    if (mode != config::SnapshotMode::never) judge_access(tables, role, findings);
     judge_identities(tables, findings);
     name_each(
         tables, Severity::warning, [](const CapturedTable& t) { return t.unlogged; },

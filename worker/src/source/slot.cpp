@@ -34,7 +34,7 @@ class WaitReporter {
           walsender_pid_(walsender_pid) {}
 
     void operator()() {
-        constexpr auto pause = std::chrono::seconds(5);
+        constexpr auto pause = std::chrono::seconds(10);
         const auto now = Clock::now();
         if (now < next_) return;
         next_ = now + pause;

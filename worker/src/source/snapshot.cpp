@@ -1,264 +1,217 @@
 #include "source/snapshot.h"
 
-#include <poll.h>
-
-#include <algorithm>
+#include <charconv>
+#include <utility>
 
 #include "base/log.h"
-#include "source/plugin_options.h"
+#include "source/snapshot_condition.h"
 
 namespace cdc::source {
 namespace {
-
-Result<std::string> sql_array(const pq::Connection& connection, const std::vector<std::string>& values) {
-    std::string array = "ARRAY[";
-    for (const std::string& value : values) {
-        auto literal = connection.quote_literal(value);
-        CDC_RETURN_IF_ERROR(literal.status());
-        if (array.back() != '[') array += ", ";
-        array += *literal;
-    }
-    return array + "]::text[]";
-}
 
 std::string sqlstate_of(const PGresult* result) {
     const char* state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     return state == nullptr ? "" : state;
 }
 
-void append_row(SnapshotChunk& chunk, std::string_view row) {
-    if (chunk.rows++ > 0) chunk.bytes += '\n';
-    chunk.bytes += row;
-}
-
-const char* const encode_name = "cdc_envelope.encode";
-
-// What encode() would otherwise set and put back for each row that has a type it needs the output function of
-// (plugin/settings.cpp).
-const char* const encoder_settings_sql =
-    "SET LOCAL datestyle = 'ISO, YMD'; SET LOCAL timezone = 'UTC'; SET LOCAL intervalstyle = 'iso_8601'; "
-    "SET LOCAL extra_float_digits = 3; SET LOCAL bytea_output = 'hex'; SET LOCAL lc_monetary = 'C'; "
-    "SET LOCAL xmlbinary = 'base64'; SET LOCAL search_path = pg_catalog; SET LOCAL quote_all_identifiers = "
+// A range of pages is read as one (a TID Range Scan) and never through an index.
+const char* const scan_settings_sql =
+    "SET LOCAL enable_indexscan = off; SET LOCAL enable_indexonlyscan = off; SET LOCAL enable_bitmapscan = "
     "off";
 
-Status check_extension(pq::Connection& connection) {
-    auto rows = connection.query(
-        "SELECT n.oid IS NOT NULL, coalesce(has_schema_privilege(n.oid, 'USAGE'), false), "
-        "current_database(), "
-        "current_user FROM (VALUES ('cdc_envelope')) AS v(name) LEFT JOIN pg_namespace n ON n.nspname = "
-        "v.name "
-        "AND EXISTS (SELECT FROM pg_proc p WHERE p.pronamespace = n.oid AND p.proname = 'encode')");
-    if (!rows.ok()) return rows.status().in("snapshot");
-    const std::string database(rows->text(0, 2));
-    if (rows->text(0, 0) != "t") {
-        return Status::fatal("the extension cdc_envelope is not installed in the database \"" + database +
-                                 "\": the snapshot needs its function " + encode_name,
-                             "as a superuser in that database: CREATE EXTENSION cdc_envelope");
-    }
-    if (rows->text(0, 1) != "t") {
-        return Status::fatal(
-            std::string("the role \"") + std::string(rows->text(0, 3)) +
-                "\" may not use the schema cdc_envelope",
-            "GRANT USAGE ON SCHEMA cdc_envelope TO \"" + std::string(rows->text(0, 3)) + '"');
-    }
-    return {};
+constexpr int tid_range_scans_since = 140000;
+
+std::string condition_of(const PageRange& range) {
+    if (range.whole_table) return {};
+    const auto page = [](std::int64_t number) { return "'(" + std::to_string(number) + ",0)'::tid"; };
+    std::string condition = "\"row\".ctid >= " + page(range.first);
+    if (!range.to_the_end) condition += " AND \"row\".ctid < " + page(range.end);
+    return condition;
+}
+
+// About a table under its lock, with $1 its quoted name. pg_class and pg_attribute are read under the
+// snapshot; regclass, pg_relation_filenode and table_definition as things are now.
+std::string state_sql(const std::string& oid) {
+    return "SELECT " + oid + "::regclass::text = '" + oid + "', to_regclass($1) = " + oid +
+           "::oid AND c.relfilenode = pg_relation_filenode(" + oid + "), pg_relation_size(" + oid +
+           ") / current_setting('block_size')::int, (SELECT array_agg(d->>'name' ORDER BY n) FROM "
+           "json_array_elements(cdc_envelope.table_definition(" +
+           oid +
+           "::oid::regclass)::json->'columns') WITH ORDINALITY AS e(d, n)) IS NOT DISTINCT FROM (SELECT "
+           "array_agg(a.attname::text ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = c.oid AND "
+           "a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> 'v') FROM pg_class c WHERE c.oid = " +
+           oid;
 }
 
 }  // namespace
 
-Result<SnapshotReader> SnapshotReader::open(const std::string& dsn, const std::string& application_name,
-                                            const config::Source& source, const std::string& snapshot_name,
-                                            Lsn consistent_point, StopCheck stop) {
-    auto connection = open_source_connection(dsn, application_name, pq::Mode::sql);
+Result<SnapshotReader> SnapshotReader::connect(Shared shared, StopCheck stop) {
+    auto connection = open_source_connection(shared.dsn, shared.application_name, pq::Mode::sql);
     if (!connection.ok()) return connection.status().in("snapshot");
-    SnapshotReader reader(std::move(*connection), std::move(stop));
-    CDC_RETURN_IF_ERROR(reader.prepare(source, snapshot_name, consistent_point));
+    SnapshotReader reader(std::move(*connection), std::move(shared), std::move(stop));
+    CDC_RETURN_IF_ERROR(reader.import_snapshot().in("snapshot"));
     return reader;
 }
 
-Status SnapshotReader::prepare(const config::Source& source, const std::string& snapshot_name,
-                               Lsn consistent_point) {
-    auto snapshot = connection_.quote_literal(snapshot_name);
-    CDC_RETURN_IF_ERROR(snapshot.status());
-    CDC_RETURN_IF_ERROR(
-        connection_.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").in("snapshot"));
-    if (const Status imported = connection_.execute("SET TRANSACTION SNAPSHOT " + *snapshot);
-        !imported.ok()) {
+Result<SnapshotReader> SnapshotReader::open(const std::string& dsn, const std::string& application_name,
+                                            const config::Source& source, const std::string& snapshot_name,
+                                            Lsn consistent_point, StopCheck stop,
+                                            const config::Snapshot& snapshot) {
+    auto reader = connect({dsn, application_name, snapshot_name, {}, {}}, std::move(stop));
+    CDC_RETURN_IF_ERROR(reader.status());
+    CDC_RETURN_IF_ERROR(check_extension(reader->connection_).in("snapshot"));
+    auto time = transaction_time(reader->connection_);
+    CDC_RETURN_IF_ERROR(time.status().in("snapshot"));
+    reader->shared_.time = *time;
+    auto arguments = encode_arguments(reader->connection_, source, consistent_point, *time);
+    CDC_RETURN_IF_ERROR(arguments.status().in("snapshot"));
+    reader->shared_.encode_arguments = *arguments;
+    CDC_RETURN_IF_ERROR(reader->plan(source, snapshot).in("snapshot"));
+    return reader;
+}
+
+Result<SnapshotReader> SnapshotReader::another() const {
+    auto reader = connect(shared_, stop_);
+    if (reader.ok()) reader->plan_ = plan_;
+    return reader;
+}
+
+Status SnapshotReader::import_snapshot() {
+    auto name = connection_.quote_literal(shared_.snapshot_name);
+    CDC_RETURN_IF_ERROR(name.status());
+    CDC_RETURN_IF_ERROR(connection_.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"));
+    if (const Status imported = connection_.execute("SET TRANSACTION SNAPSHOT " + *name); !imported.ok()) {
         // It is gone with the connection that exported it: nothing is wrong with the request.
-        return Status::retry("snapshot: " + imported.message());
+        return Status::retry(imported.message());
     }
-    // Decoding knows no row security, so the snapshot must not be filtered by it without a word; and
-    // compiling one function call just in time costs more than it gives.
-    CDC_RETURN_IF_ERROR(
-        connection_.execute("SET LOCAL row_security = off; SET LOCAL jit = off").in("snapshot"));
-    CDC_RETURN_IF_ERROR(connection_.execute(encoder_settings_sql).in("snapshot"));
-    CDC_RETURN_IF_ERROR(check_extension(connection_));
-    auto time = connection_.query(
-        "SELECT to_char(transaction_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')");
-    if (!time.ok()) return time.status().in("snapshot");
-    snapshot_time_ = time->text(0, 0);
-    auto options = sql_array(connection_, encode_options(source));
-    CDC_RETURN_IF_ERROR(options.status());
-    encode_arguments_ = "'r', '" + consistent_point.to_string() + "'::pg_lsn, '" + snapshot_time_ +
-                        "'::timestamptz, " + *options;
-    auto tables = captured_tables(connection_, source);
-    CDC_RETURN_IF_ERROR(tables.status().in("snapshot"));
-    for (CapturedTable& table : *tables) {
+    CDC_RETURN_IF_ERROR(prepare_to_read(connection_));
+    return connection_.execute(scan_settings_sql);
+}
+
+Status SnapshotReader::plan(const config::Source& source, const config::Snapshot& snapshot) {
+    auto listed = captured_tables(connection_, source);
+    CDC_RETURN_IF_ERROR(listed.status());
+    std::vector<CapturedTable> tables;
+    for (CapturedTable& table : *listed) {
         if (table.unlogged) {
             log_warning("snapshot: table {} is unlogged: its changes are not in the WAL, so it is left out",
                         display_name(table));
-        } else {
-            tables_.push_back(std::move(table));
+            continue;
         }
+        if (!table.has_key) {
+            log_warning(
+                "snapshot: table {} has no key: it is read in one pass by one reader, and its rows can't be "
+                "told apart, so a row that is delivered again can't be recognized",
+                display_name(table));
+        }
+        CDC_RETURN_IF_ERROR(check_condition(connection_, table));
+        tables.push_back(std::move(table));
     }
+    plan_ = std::make_shared<SnapshotPlan>(std::move(tables), snapshot.chunk_rows,
+                                           connection_.server_version() >= tid_range_scans_since);
     return {};
 }
 
-// Locks the table for as long as it is read and makes sure that it still is what the snapshot shows. A
-// rewrite since then (ALTER TABLE … TYPE) would leave the snapshot an empty table, as rewriting is not
-// MVCC-safe (PostgreSQL docs, "Caveats" of MVCC), and decoding does not carry it either. False where the
-// table has been dropped: there is nothing left to read, and the stream tells of it.
-Result<bool> SnapshotReader::lock_table(const std::string& name) {
-    const CapturedTable& table = tables_[at_];
-    const std::string oid = std::to_string(table.oid);
+// `there` becomes false where there is no table of that name any more.
+Status SnapshotReader::lock_table(const std::string& name, bool& there) {
     std::string refused;
     const auto locked = query_interruptible(
         connection_, "SAVEPOINT table_read; LOCK TABLE ONLY " + name + " IN ACCESS SHARE MODE", stop_, {},
         [&](const PGresult* result) {
             refused = sqlstate_of(result);
-            return table_error(connection_.error("", result), refused);
+            return table_error(connection_, table(), connection_.error("", result), refused);
         });
-    if (!locked.ok()) {
-        if (refused != "42P01") return locked.status();
-        CDC_RETURN_IF_ERROR(connection_.execute("ROLLBACK TO SAVEPOINT table_read").in("snapshot"));
-    }
-    // pg_class is read under the snapshot, regclass and pg_relation_filenode as things are now.
-    auto state = connection_.query(
-        "SELECT " + oid + "::regclass::text = '" + oid + "', to_regclass($1) = " + oid +
-            "::oid AND relfilenode = pg_relation_filenode(" + oid + ") FROM pg_class WHERE oid = " + oid,
-        {name.c_str()});
-    if (!state.ok()) return table_error(state.status(), connection_.last_sqlstate());
-    if (state->count() == 1 && state->text(0, 1) == "t") return true;
-    if (state->count() == 1 && state->text(0, 0) == "t") {
-        log_warning("snapshot: table {} has been dropped since the snapshot was taken; its rows are left out",
-                    display_name(table));
-        return false;
-    }
-    return Status::retry("snapshot: table " + display_name(table) +
-                             " has been rewritten or renamed since the snapshot was taken",
-                         "the snapshot is taken again; avoid DDL while it runs");
-}
-
-Status SnapshotReader::begin_table() {
-    auto name = quoted_name(connection_, tables_[at_].schema, tables_[at_].table);
-    CDC_RETURN_IF_ERROR(name.status());
-    auto there = lock_table(*name);
-    CDC_RETURN_IF_ERROR(there.status());
-    if (!*there) {
-        ++at_;
-        return {};
-    }
-    // "row".* is the whole row even where a column is called "row".
-    const std::string& filter = tables_[at_].row_filter;
-    const std::string copy = std::string("COPY (SELECT ") + encode_name + "(\"row\".*, " + encode_arguments_ +
-                             ") FROM ONLY " + *name + " AS \"row\"" +
-                             (filter.empty() ? "" : " WHERE " + filter) + ") TO STDOUT (FORMAT binary)";
-    const std::unique_ptr<PGresult, pq::ResultDeleter> result(PQexec(connection_.native(), copy.c_str()));
-    if (PQresultStatus(result.get()) != PGRES_COPY_OUT) {
-        return table_error(connection_.error("", result.get()), sqlstate_of(result.get()));
-    }
-    copying_ = true;
-    rows_ = {};
-    return {};
-}
-
-Status SnapshotReader::table_error(const Status& status, std::string_view sqlstate) const {
-    const std::string where = "snapshot of table " + display_name(tables_[at_]);
-    if (status.code() != StatusCode::fatal) return status.in(where);
-    std::string hint = status.hint();
-    if (sqlstate == "42501") {  // insufficient_privilege; also row_security = off where a policy applies
-        const std::string role = PQuser(connection_.native());
-        auto name = quoted_name(connection_, tables_[at_].schema, tables_[at_].table);
-        hint = "GRANT SELECT ON TABLE " + (name.ok() ? *name : "…") + " TO \"" + role +
-               "\"; where the table has row security: ALTER ROLE \"" + role + "\" BYPASSRLS";
-    } else if (sqlstate == "42883") {
-        hint = "the extension is of another version: ALTER EXTENSION cdc_envelope UPDATE";
-    }
-    return Status::fatal(where + ": " + status.message(), std::move(hint));
-}
-
-// Waits for the next CopyData message; false where the COPY is over.
-Result<bool> SnapshotReader::receive() {
-    PGconn* native = connection_.native();
-    for (;;) {
-        char* raw = nullptr;
-        const int bytes = PQgetCopyData(native, &raw, 1);
-        if (bytes > 0) {
-            message_.reset(raw);
-            rows_.feed({raw, static_cast<std::size_t>(bytes)});
-            return true;
-        }
-        if (bytes < 0) return false;
-        if (stop_ && stop_()) return Status::retry("snapshot: stopped");
-        pollfd entry{PQsocket(native), POLLIN, 0};
-        poll(&entry, 1, wait_step_ms);
-        if (PQconsumeInput(native) == 0) return table_error(connection_.error(""), {});
-    }
-}
-
-Status SnapshotReader::end_table() {
-    copying_ = false;
-    const std::unique_ptr<PGresult, pq::ResultDeleter> result(PQgetResult(connection_.native()));
-    if (PQresultStatus(result.get()) != PGRES_COMMAND_OK) {
-        return table_error(connection_.error("", result.get()), sqlstate_of(result.get()));
-    }
-    while (PGresult* rest = PQgetResult(connection_.native()))
-        PQclear(rest);
-    CDC_RETURN_IF_ERROR(rows_.finish());
-    message_.reset();
-    ++at_;
-    // Gives the table's lock back: DDL waits for one table, not for the whole snapshot.
+    locked_ = locked.ok() || refused == "42P01";
+    there = locked.ok();
+    if (locked.ok() || !locked_) return locked.status();
     return connection_.execute("ROLLBACK TO SAVEPOINT table_read").in("snapshot");
 }
 
-// Appends rows of the present table until the chunk is full; the row that does not fit is carried over, so
-// that the last chunk of a table is known to be the last. True where the table is at its end.
-Result<bool> SnapshotReader::fill(SnapshotChunk& chunk, std::size_t max_bytes) {
-    if (carried_) append_row(chunk, *std::exchange(carried_, std::nullopt));
-    for (;;) {
-        auto row = rows_.next();
-        CDC_RETURN_IF_ERROR(row.status());
-        if (!row->has_value()) {
-            auto more = receive();
-            CDC_RETURN_IF_ERROR(more.status());
-            if (*more) continue;
-            CDC_RETURN_IF_ERROR(end_table());
-            return true;
-        }
-        if (chunk.rows > 0 && chunk.bytes.size() + 1 + (*row)->size() > max_bytes) {
-            carried_ = std::string(**row);
-            return false;
-        }
-        append_row(chunk, **row);
+// Makes sure that the table still is what the snapshot shows. A rewrite since then (ALTER TABLE … TYPE,
+// TRUNCATE) would leave the snapshot an empty table, as rewriting is not MVCC-safe (PostgreSQL docs,
+// "Caveats" of MVCC), and decoding does not carry it either; a column added, dropped or renamed since then
+// would make rows of a definition that the stream has yet to tell of. A table that has been dropped has
+// nothing left to read, and the stream tells of it.
+Status SnapshotReader::verify_table(const std::string& name, bool& there) {
+    auto state = connection_.query(state_sql(std::to_string(table().oid)), {name.c_str()});
+    if (!state.ok()) return table_error(connection_, table(), state.status(), connection_.last_sqlstate());
+    const bool known = state->count() == 1;
+    const bool dropped = known && state->text(0, 0) == "t";
+    if (dropped) {
+        log_warning("snapshot: table {} has been dropped since the snapshot was taken; its rows are left out",
+                    display_name(table()));
+        there = false;
+        return {};
     }
+    const bool same = known && there && state->text(0, 1) == "t";
+    if (!same || state->text(0, 3) != "t") {
+        return Status::retry("snapshot: table " + display_name(table()) + " has " +
+                                 (same ? "got other columns" : "been rewritten or renamed") +
+                                 " since the snapshot was taken",
+                             "the snapshot is taken again; avoid DDL while it runs");
+    }
+    std::int64_t pages = 0;
+    const std::string_view text = state->text(0, 2);
+    std::from_chars(text.data(), text.data() + text.size(), pages);
+    plan_->opened(at_, pages);
+    return {};
 }
 
-Result<std::optional<SnapshotChunk>> SnapshotReader::next(std::size_t max_bytes) {
-    while (at_ < tables_.size()) {
-        if (!copying_) {
-            CDC_RETURN_IF_ERROR(begin_table());
-            if (!copying_) continue;
-        }
-        SnapshotChunk chunk;
-        chunk.table = at_;
-        chunk.bytes.reserve(max_bytes);
-        auto ended = fill(chunk, max_bytes);
-        CDC_RETURN_IF_ERROR(ended.status());
-        chunk.last_of_table = *ended;
-        if (chunk.bytes.size() < max_bytes / 2) chunk.bytes.shrink_to_fit();
-        if (chunk.rows > 0) return std::optional<SnapshotChunk>(std::move(chunk));
+// Locks the table for as long as ranges of it are read. False where no table needs this reader any more.
+Result<bool> SnapshotReader::turn_to_a_table() {
+    const auto choice = plan_->choose();
+    if (!choice) return false;
+    at_ = choice->table;
+    auto name = quoted_name(connection_, table().schema, table().table);
+    CDC_RETURN_IF_ERROR(name.status());
+    bool there = false;
+    CDC_RETURN_IF_ERROR(lock_table(*name, there));
+    if (choice->first) {
+        CDC_RETURN_IF_ERROR(verify_table(*name, there));
+        if (!there) plan_->skip(at_);
     }
-    return std::optional<SnapshotChunk>{};
+    return true;
+}
+
+// Gives the table's lock back: DDL waits for one table, not for the whole snapshot.
+Status SnapshotReader::leave_table() {
+    locked_ = false;
+    return connection_.execute("ROLLBACK TO SAVEPOINT table_read; RELEASE SAVEPOINT table_read")
+        .in("snapshot");
+}
+
+Status SnapshotReader::begin_range() {
+    const std::optional<PageRange> range = plan_->take(at_);
+    if (!range) return leave_table();
+    range_ = *range;
+    ranging_ = true;
+    rows_of_range_ = 0;
+    return chunk_.begin(connection_, table(), shared_.encode_arguments, {condition_of(range_), {}});
+}
+
+Result<std::optional<SnapshotRows>> SnapshotReader::next(std::size_t max_bytes) {
+    for (;;) {
+        if (!locked_) {
+            auto turned = turn_to_a_table();
+            CDC_RETURN_IF_ERROR(turned.status());
+            if (!*turned) return std::optional<SnapshotRows>{};
+        }
+        if (!ranging_) {
+            CDC_RETURN_IF_ERROR(begin_range());
+            continue;
+        }
+        auto batch = chunk_.next(connection_, max_bytes);
+        CDC_RETURN_IF_ERROR(batch.status());
+        if (batch->has_value()) {
+            rows_of_range_ += (*batch)->rows;
+            plan_->read(at_, (*batch)->rows, static_cast<std::int64_t>((*batch)->bytes.size()));
+            return std::optional<SnapshotRows>({std::move(**batch), at_});
+        }
+        ranging_ = false;
+        if (const auto rows = plan_->finished(at_, range_, rows_of_range_)) {
+            log_info("snapshot: table {} read, {} rows", display_name(table()), *rows);
+        }
+    }
 }
 
 }  // namespace cdc::source

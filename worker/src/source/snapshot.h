@@ -1,9 +1,10 @@
-// SnapshotReader: reads the captured tables under a slot's exported snapshot, as envelopes (op r) that the
-// extension's encode() makes with the same code as the stream.
+// SnapshotReader: reads the captured tables under a slot's exported snapshot, as envelopes (op r). Several
+// readers, each with its own connection and thread, share one plan and together give every row once.
 //
-// Owner: the pipeline. Thread: one at a time. Blocks while it waits for the server, asking `stop`. Failure:
-// retry where the connection broke (the snapshot has to begin again), fatal where the extension or a
-// privilege is missing or a row can't be encoded. After a failure the object is only good for destruction.
+// Owner: the pipeline. Thread: each reader one at a time; readers of one plan side by side. Blocks while it
+// waits for the server, asking `stop`. Failure: retry where the connection broke or a table is no longer what
+// the snapshot shows (the snapshot has to begin again), fatal where the extension or a privilege is missing
+// or a row can't be encoded. After a failure the object is only good for destruction.
 #pragma once
 
 #include <cstddef>
@@ -11,24 +12,21 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
-#include <vector>
 
 #include "base/lsn.h"
 #include "base/status.h"
 #include "config/config.h"
 #include "pq/connection.h"
 #include "source/captured_tables.h"
-#include "source/copy_binary.h"
+#include "source/chunk_reader.h"
+#include "source/snapshot_plan.h"
 #include "source/source_connection.h"
 
 namespace cdc::source {
 
-struct SnapshotChunk {
-    std::string bytes;      // complete envelopes joined by '\n', without one at the end; never empty
-    std::int64_t rows = 0;  // how many
+struct SnapshotRows {
+    RowBatch batch;
     std::size_t table = 0;  // index into tables()
-    bool last_of_table = false;
 };
 
 class SnapshotReader {
@@ -36,39 +34,55 @@ class SnapshotReader {
     // Imports the snapshot and lists the tables. consistent_point becomes every envelope's commit_lsn.
     static Result<SnapshotReader> open(const std::string& dsn, const std::string& application_name,
                                        const config::Source& source, const std::string& snapshot_name,
-                                       Lsn consistent_point, StopCheck stop);
+                                       Lsn consistent_point, StopCheck stop,
+                                       const config::Snapshot& snapshot = {});
+    // One more reader of the same snapshot and plan, on a connection of its own.
+    Result<SnapshotReader> another() const;
 
-    // What will be read, in that order; a table without rows gives no chunk. Without the unlogged ones.
-    const std::vector<CapturedTable>& tables() const { return tables_; }
+    // What will be read, in that order; a table without rows gives no batch. Without the unlogged ones.
+    const std::vector<CapturedTable>& tables() const { return plan_->tables(); }
     // The snapshot's time as every envelope's ts_source has it: "2026-02-07T05:55:21.123456Z".
-    const std::string& snapshot_time() const { return snapshot_time_; }
+    const std::string& snapshot_time() const { return shared_.time; }
+    SnapshotProgress progress() const { return plan_->progress(); }
 
-    // The next rows, about max_bytes of them (one row may be longer); nothing when all tables are read. A
-    // chunk never holds rows of two tables.
-    Result<std::optional<SnapshotChunk>> next(std::size_t max_bytes);
+    // The next rows, about max_bytes of them (one row may be longer); nothing when this reader is not needed
+    // any more. A batch never holds rows of two tables.
+    Result<std::optional<SnapshotRows>> next(std::size_t max_bytes);
 
   private:
-    SnapshotReader(pq::Connection connection, StopCheck stop)
-        : connection_(std::move(connection)), stop_(std::move(stop)) {}
+    // What all readers of a snapshot have alike.
+    struct Shared {
+        std::string dsn, application_name, snapshot_name;
+        std::string time;
+        std::string encode_arguments;
+    };
 
-    Status prepare(const config::Source& source, const std::string& snapshot_name, Lsn consistent_point);
-    Status begin_table();
-    Result<bool> lock_table(const std::string& name);
-    Result<bool> fill(SnapshotChunk& chunk, std::size_t max_bytes);
-    Result<bool> receive();
-    Status end_table();
-    Status table_error(const Status& status, std::string_view sqlstate) const;
+    SnapshotReader(pq::Connection connection, Shared shared, StopCheck stop)
+        : connection_(std::move(connection)),
+          shared_(std::move(shared)),
+          stop_(stop),
+          chunk_(std::move(stop)) {}
+
+    static Result<SnapshotReader> connect(Shared shared, StopCheck stop);
+    Status import_snapshot();
+    Status plan(const config::Source& source, const config::Snapshot& snapshot);
+    Result<bool> turn_to_a_table();
+    Status lock_table(const std::string& name, bool& there);
+    Status verify_table(const std::string& name, bool& there);
+    Status begin_range();
+    Status leave_table();
+    const CapturedTable& table() const { return plan_->tables()[at_]; }
 
     pq::Connection connection_;
+    Shared shared_;
     StopCheck stop_;
-    std::vector<CapturedTable> tables_;
-    std::string snapshot_time_;
-    std::string encode_arguments_;  // everything after the row, as SQL
-    std::size_t at_ = 0;            // the table being read
-    bool copying_ = false;
-    CopyBinaryReader rows_;
-    std::unique_ptr<char, void (*)(void*)> message_{nullptr, PQfreemem};
-    std::optional<std::string> carried_;  // a row that did not fit into the chunk before
+    std::shared_ptr<SnapshotPlan> plan_;
+    std::size_t at_ = 0;    // the table that this reader holds the lock of
+    bool locked_ = false;   // there is one
+    PageRange range_;       // that is being read
+    bool ranging_ = false;  // there is one
+    std::int64_t rows_of_range_ = 0;
+    ChunkReader chunk_;
 };
 
 }  // namespace cdc::source

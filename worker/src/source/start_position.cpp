@@ -49,7 +49,7 @@ Result<StartPlan> plan_without_slot(const std::string& slot, config::SnapshotMod
                 " has streamed from it up to " + sink.stored->end_lsn.to_string(),
             std::string("what was committed since then can't be had from the source; ") + begin_again);
     }
-    const bool snapshot = mode == config::SnapshotMode::initial;
+    const bool snapshot = mode != config::SnapshotMode::never;
     return StartPlan{snapshot ? StartAction::snapshot : StartAction::create_slot, Lsn{}};
 }
 

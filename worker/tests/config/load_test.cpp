@@ -39,7 +39,7 @@ TEST(Load, TakesTheDefaultsOfTheStructs) {
     EXPECT_EQ(read.source.batch_bytes, expected.source.batch_bytes);
     EXPECT_EQ(read.source.feedback_interval, expected.source.feedback_interval);
     EXPECT_EQ(read.source.receive_timeout, expected.source.receive_timeout);
-    EXPECT_EQ(read.snapshot, expected.snapshot);
+    EXPECT_EQ(read.snapshot.mode, expected.snapshot.mode);
     EXPECT_EQ(read.memory_limit, expected.memory_limit);
     EXPECT_EQ(read.shutdown_timeout, expected.shutdown_timeout);
     EXPECT_EQ(read.retry_backoff_max, expected.retry_backoff_max);
@@ -104,6 +104,21 @@ pipelines:
           on_reject: park}
 )";
 
+TEST(Load, ReadsASnapshotInShortAndInFull) {
+    EXPECT_EQ(load(with("snapshot: never")).config->pipelines.at(0).snapshot.mode, SnapshotMode::never);
+    const Loaded loaded = load(with("snapshot: {chunk_rows: 500, readers: 7}\n    "));
+    ASSERT_TRUE(loaded.config) << loaded.to_string("f");
+    const Snapshot& snapshot = loaded.config->pipelines.at(0).snapshot;
+    EXPECT_EQ(snapshot.mode, SnapshotMode::initial);
+    EXPECT_EQ(snapshot.chunk_rows, 500);
+    EXPECT_EQ(snapshot.readers, 7);
+    const Loaded filtered =
+        load(with_source("tables: {where: {public.a: \"id > 1\", \"public.*\": \"true\"}}"));
+    ASSERT_TRUE(filtered.config) << filtered.to_string("f");
+    EXPECT_THAT(filtered.config->pipelines.at(0).source.where,
+                ElementsAre(testing::Pair("public.*", "true"), testing::Pair("public.a", "id > 1")));
+}
+
 TEST(Load, ReadsEveryKey) {
     const Loaded loaded = load(everything);
     ASSERT_TRUE(loaded.config) << loaded.to_string("f");
@@ -111,7 +126,7 @@ TEST(Load, ReadsEveryKey) {
     EXPECT_EQ(loaded.config->log_format, "json");
     const Pipeline& pipeline = loaded.config->pipelines.at(0);
     EXPECT_EQ(pipeline.name, "p-1");
-    EXPECT_EQ(pipeline.snapshot, SnapshotMode::never);
+    EXPECT_EQ(pipeline.snapshot.mode, SnapshotMode::never);
     EXPECT_EQ(pipeline.memory_limit, std::size_t{1} << 30);
     EXPECT_EQ(pipeline.shutdown_timeout, 1min);
     EXPECT_EQ(pipeline.retry_backoff_max, 5s);

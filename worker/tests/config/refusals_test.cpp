@@ -9,6 +9,7 @@
 namespace cdc::config {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::StartsWith;
@@ -41,7 +42,7 @@ TEST(Refusal, RefusesMissingKeys) {
     EXPECT_THAT(refused("pipelines: []\n"), HasSubstr("pipelines: the list is empty"));
     EXPECT_THAT(refused("pipelines:\n  - {name: a, source: {dsn: dbname=a}, sinks: []}\n"),
                 HasSubstr("sinks: the list is empty"));
-    EXPECT_THAT(refused(with("snapshot:")), HasSubstr("snapshot: the key has no value"));
+    EXPECT_THAT(refused(with("snapshot:")), HasSubstr("snapshot.mode: the key has no value"));
     EXPECT_THAT(refused("pipelines:\n" + pipeline("a", "")), HasSubstr("dsn: the value is empty"));
 }
 
@@ -82,6 +83,20 @@ TEST(Refusal, RefusesBadValues) {
     EXPECT_TRUE(load("pipelines:\n" + pipeline("a-b", "dbname=a", ", slot: a_b")).config);
     EXPECT_THAT(refused(with_source("projection: ''")), HasSubstr("projection: the value is empty"));
     EXPECT_THAT(refused(with_source("cluster: \"a\\0b\"")), HasSubstr("NUL"));
+}
+
+TEST(Refusal, RefusesBadSnapshots) {
+    EXPECT_THAT(refused(with("snapshot: initail")),
+                AllOf(HasSubstr("pipelines[0].snapshot.mode: \"initail\" is not one of: initial, never"),
+                      HasSubstr("did you mean \"initial\"")));
+    EXPECT_THAT(refused(with("snapshot: {readers: 0}")), HasSubstr("\"0\" is too small (hint: at least 1)"));
+    EXPECT_THAT(refused(with("snapshot: {readers: 33}")), HasSubstr("(hint: at most 32)"));
+    EXPECT_THAT(refused(with("snapshot: {chunk_rows: 10KiB}")),
+                HasSubstr("snapshot.chunk_rows: \"10KiB\" is not a whole number"));
+    EXPECT_THAT(refused(with("snapshot: [initial]")), HasSubstr("expected a map of keys, found a list"));
+    EXPECT_THAT(refused(with_source("tables: {where: {orders: id > 1}}")),
+                HasSubstr("is not a pattern of schema.table"));
+    EXPECT_THAT(refused(with_source("tables: {where: {a.b: \" \"}}")), HasSubstr("is no condition"));
 }
 
 TEST(Refusal, RefusesBadPatterns) {

@@ -112,10 +112,10 @@ TEST_F(SliceBuilderTest, ANonTransactionalMessageBelongsToNoCommit) {
 TEST_F(SliceBuilderTest, ASnapshotHoldsReadsOnly) {
     std::string read = row("0/10", 0, "a");
     read.replace(read.find(R"("op_type":"c")"), 13, R"("op_type":"r")");
-    const Result<SlicePtr> slice = builder.snapshot_slice(read, Lsn{0x10});
+    const Result<SlicePtr> slice = builder.snapshot_slice(read, 1, Lsn{0x10});
     ASSERT_TRUE(slice.ok()) << slice.status().to_string();
     EXPECT_EQ((*slice)->kind, SliceKind::snapshot);
-    EXPECT_FALSE(builder.snapshot_slice(row("0/10", 0, "a"), Lsn{0x10}).ok());
+    EXPECT_FALSE(builder.snapshot_slice(row("0/10", 0, "a"), 1, Lsn{0x10}).ok());
 }
 
 }  // namespace

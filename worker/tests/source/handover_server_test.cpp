@@ -34,7 +34,7 @@ class HandoverOnServer : public SourceTest {
             auto chunk = reader->next(1u << 16);
             ASSERT_TRUE(chunk.ok()) << chunk.status().to_string();
             if (!chunk->has_value()) break;
-            add_lines(snapshot_, (*chunk)->bytes);
+            add_lines(snapshot_, (*chunk)->batch.bytes);
         }
         run(changes);
         const Status permanent = created->make_permanent();

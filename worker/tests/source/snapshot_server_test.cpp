@@ -1,13 +1,10 @@
 // Reading a snapshot on a real server.
-#include "source/snapshot.h"
-
 #include <gmock/gmock.h>
 
 #include <atomic>
 #include <future>
-#include <map>
 
-#include "source/source_test.h"
+#include "source/snapshot_test.h"
 
 namespace cdc::source {
 namespace {
@@ -16,64 +13,6 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using ::testing::Not;
-
-class SnapshotOnServer : public SourceTest {
-  protected:
-    void take_snapshot() {
-        auto created = SnapshotSlot::create(dsn_, "cdc test", slot_name(), {});
-        ASSERT_TRUE(created.ok()) << created.status().to_string();
-        slot_ = std::make_unique<SnapshotSlot>(std::move(*created));
-    }
-    Result<SnapshotReader> open(const std::string& dsn, StopCheck stop = {}) {
-        if (!slot_) take_snapshot();
-        source_.projection = "p";
-        return SnapshotReader::open(dsn, "cdc test", source_, slot_->snapshot_name(),
-                                    slot_->consistent_point(), std::move(stop));
-    }
-    SnapshotReader open() {
-        auto reader = open(dsn_);
-        EXPECT_TRUE(reader.ok()) << reader.status().to_string();
-        return std::move(*reader);
-    }
-    static std::vector<std::string> names(const SnapshotReader& reader) {
-        std::vector<std::string> names;
-        for (const CapturedTable& table : reader.tables())
-            names.push_back(display_name(table));
-        return names;
-    }
-    // All lines by table; checks what every chunk promises.
-    std::map<std::string, std::vector<std::string>> read_all(SnapshotReader& reader, std::size_t max_bytes) {
-        std::map<std::string, std::vector<std::string>> lines;
-        std::string unfinished;
-        for (;;) {
-            auto chunk = reader.next(max_bytes);
-            EXPECT_TRUE(chunk.ok()) << chunk.status().to_string();
-            if (!chunk.ok() || !chunk->has_value()) break;
-            const std::string table = display_name(reader.tables()[(*chunk)->table]);
-            EXPECT_TRUE(unfinished.empty() || unfinished == table);
-            unfinished = (*chunk)->last_of_table ? "" : table;
-            EXPECT_TRUE((*chunk)->rows == 1 || (*chunk)->bytes.size() <= max_bytes);
-            EXPECT_EQ(lines_with((*chunk)->bytes, "{"), (*chunk)->rows);
-            EXPECT_NE((*chunk)->bytes.back(), '\n');
-            std::istringstream text((*chunk)->bytes);
-            for (std::string line; std::getline(text, line);)
-                lines[table].push_back(line);
-        }
-        EXPECT_EQ(unfinished, "");
-        return lines;
-    }
-    Status failure_of(SnapshotReader& reader) {
-        for (;;) {
-            auto chunk = reader.next(1000);
-            if (!chunk.ok()) return chunk.status();
-            if (!chunk->has_value()) return {};
-        }
-    }
-
-    config::Source source_;
-    std::unique_ptr<SnapshotSlot> slot_;
-};
 
 TEST_F(SnapshotOnServer, every_row_of_every_table_once_in_chunks) {
     run("CREATE TABLE public.a (id int PRIMARY KEY, v text); CREATE TABLE public.b (id int PRIMARY KEY);"
@@ -161,6 +100,37 @@ TEST_F(SnapshotOnServer, publications_choose_rows_and_columns) {
     EXPECT_THAT(read_all(reader, 100000)["public.a"],
                 ElementsAre(HasSubstr(R"("after":{"id":1,"row":"one"})"),
                             HasSubstr(R"("after":{"id":4,"row":"four"})")));
+}
+
+TEST_F(SnapshotOnServer, configured_conditions_choose_rows) {
+    run("CREATE TABLE public.a (id int PRIMARY KEY, v text); CREATE TABLE public.b (id int PRIMARY KEY);"
+        "INSERT INTO public.a VALUES (1, 'x'), (2, 'y'), (3, 'x'); INSERT INTO public.b VALUES (1), (2);"
+        "CREATE TABLE public.part (id int PRIMARY KEY) PARTITION BY LIST (id);"
+        "CREATE TABLE public.part_1 PARTITION OF public.part FOR VALUES IN (1, 2);"
+        "INSERT INTO public.part VALUES (1), (2)");
+    source_.where = {{"public.a", "v = 'x' -- one"}, {"public.*", "id > 1"}, {"public.part", "id < 2"}};
+    SnapshotReader reader = open();
+    auto lines = read_all(reader, 100000);
+    EXPECT_THAT(lines["public.a"], ElementsAre(HasSubstr("\"id\":3")));
+    EXPECT_THAT(lines["public.b"], ElementsAre(HasSubstr("\"id\":2")));
+    EXPECT_THAT(lines["public.part_1"], IsEmpty()) << "the conditions of the table it is a partition of";
+}
+
+TEST_F(SnapshotOnServer, conditions_that_look_beyond_the_row_are_refused) {
+    run("CREATE TABLE public.a (id int PRIMARY KEY, \"random\" int); CREATE SEQUENCE public.s");
+    for (const char* wrong : {"nextval('public.s') > 0", "random () > 0.5", "id > (SELECT 1)", "id", "no > 1",
+                              "id > 1; DROP TABLE public.a", "\"clock_timestamp\"/**/() > now()", "id > ",
+                              "exists (table public.a)", "id in (VALUES (1))"}) {
+        source_.where = {{"public.a", wrong}};
+        const Status status = open(dsn_).status();
+        EXPECT_EQ(status.code(), StatusCode::fatal) << wrong;
+        EXPECT_THAT(status.message(), HasSubstr("source.tables.where of table public.a")) << wrong;
+    }
+    for (const char* right : {"id > 1", "\"random\" > 1", "now() > '2020-01-01'", "'(select' <> 'nextval('",
+                              "lower('A') = 'a'"}) {
+        source_.where = {{"public.a", right}};
+        EXPECT_TRUE(open(dsn_).ok()) << right;
+    }
 }
 
 TEST_F(SnapshotOnServer, the_slots_policy_holds_whatever_the_options_are) {

@@ -6,17 +6,28 @@ use strict;
 use warnings;
 use Cwd qw(abs_path);
 use File::Basename qw(dirname);
+use CdcTest::Proxy;
+use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $script = abs_path(dirname(__FILE__) . '/../../integration/kafka-broker');
 
-# The running broker, or the end of the test.
+# The running broker, or the end of the test. proxy => 1: clients at proxy->address reach it through a proxy, and the others as
+# always. log_dir: where its data is.
 sub start_or_skip
 {
-	my ($class) = @_;
+	my ($class, %how) = @_;
 	plan(skip_all => 'no real Kafka broker: ' . ($ENV{KAFKA_SKIP} // 'KAFKA_LIBS is not set')) unless $ENV{KAFKA_LIBS};
 	my $self = bless { place => PostgreSQL::Test::Utils::tempdir() . '/broker' }, $class;
+	local $ENV{KAFKA_LOG_DIR} = $how{log_dir} // '';
+	local $ENV{KAFKA_PROXY} = '';
+	if ($how{proxy})
+	{
+		my $port = PostgreSQL::Test::Cluster::get_free_port();
+		$self->{proxy} = CdcTest::Proxy->new(to => "127.0.0.1:$port");
+		$ENV{KAFKA_PROXY} = "$port " . $self->{proxy}->port;
+	}
 	$self->start;
 	return $self;
 }
@@ -32,6 +43,8 @@ sub start
 
 # It keeps its data and its address for the next start.
 sub stop { my ($self) = @_; system($script, 'stop', $self->{place}); return }
+
+sub proxy { my ($self) = @_; return $self->{proxy} }
 
 sub address { my ($self) = @_; return $self->{address} }
 

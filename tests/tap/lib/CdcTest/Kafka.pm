@@ -96,20 +96,23 @@ sub order_errors
 			push @errors, "key $m->{key} is in $home and in $lane" if $home ne $lane;
 		}
 		next if $m->{seq} < 0;
-		my $seen = \$bytes{"$m->{topic} $m->{id} " . ($m->{key} // '')};
-		if (defined $$seen)
+		my $seen  = \$bytes{"$m->{topic} $m->{id} " . ($m->{key} // '')};
+		my $again = defined $$seen;
+		# a change of a key is one event under the old one and one under the new
+		my $back = defined $last{$lane} && ($m->{id} lt $last{$lane} || $again && $m->{id} eq $last{$lane});
+		if ($again)
 		{
 			$repeated++;
 			push @errors, "$lane: $m->{id} came twice" unless $repeats;
 			push @errors, "$lane: $m->{id} came again with other bytes" if $$seen ne $m->{value};
 		}
-		elsif (!$repeats && defined $last{$lane} && $m->{id} le $last{$lane})
+		elsif (!$repeats && $back)
 		{
 			push @errors, "$lane: $last{$lane} is followed by $m->{id}";
 		}
 		$$seen = $m->{value};
 		push @errors, "$lane: $last{$lane} is followed by $m->{id}, which does not begin its transaction"
-		  if $repeats && defined $last{$lane} && $m->{id} le $last{$lane} && $m->{id} ne $first{"$lane $m->{lsn}"};
+		  if $repeats && $back && $m->{id} ne $first{"$lane $m->{lsn}"};
 		$last{$lane} = $m->{id};
 	}
 	return ($repeated, @errors);

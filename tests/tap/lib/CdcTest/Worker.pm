@@ -69,6 +69,7 @@ sub start
 		exec($ENV{CDC_WORKER}, 'run', '-c', $self->{file}, @{ $how{args} // [] }) or POSIX::_exit(127);
 	}
 	$self->{pid} = $pid;
+	$self->{end} = undef;
 	$running{$pid} = 1;
 	return $self;
 }
@@ -82,10 +83,12 @@ sub signal
 	return;
 }
 
-# Waits for the process to end: its exit code, "signal N", or undef when it still runs after $seconds.
+# Waits for the process to end: its exit code, "signal N", or undef when it still runs after $seconds. Of one that has ended
+# it says the same again.
 sub wait_exit
 {
 	my ($self, $seconds) = @_;
+	return $self->{end} unless $self->{pid};
 	my $deadline = time() + ($seconds // $PostgreSQL::Test::Utils::timeout_default);
 	while (time() < $deadline)
 	{
@@ -94,7 +97,7 @@ sub wait_exit
 			my $status = $?;
 			delete $running{ $self->{pid} };
 			$self->{pid} = undef;
-			return $status & 127 ? 'signal ' . ($status & 127) : $status >> 8;
+			return $self->{end} = $status & 127 ? 'signal ' . ($status & 127) : $status >> 8;
 		}
 		select(undef, undef, undef, 0.02);
 	}

@@ -63,7 +63,7 @@ foreach my $side (qw(source target))
 		cmp_ok($seconds, '<', 15, sprintf('%s: it goes on %.1f s after the end of it', $side, $seconds));
 	}
 }
-IPC::Run::signal($load->{run}, 'INT');
+IPC::Run::signal($load->{run}, 'TERM');
 finish_load($load, 1);
 ok(wait_caught_up($node, 'network'), 'the worker catches up') or diag($worker->log);
 my $transactions = one_value($node, 'shop', 'SELECT count(*) FROM tx');

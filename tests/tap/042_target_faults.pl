@@ -39,7 +39,7 @@ foreach my $round (1 .. 3)
 		"its session is ended, round $round");
 	arrives("after end $round of its session");
 }
-IPC::Run::signal($load->{run}, 'INT');
+IPC::Run::signal($load->{run}, 'TERM');
 finish_load($load, 1);
 wait_caught_up($node, 'target');
 

@@ -38,7 +38,7 @@ foreach my $jump (qw(-3600s +86400s -172800s -600s +0))
 	my $seconds = arrives(10);
 	cmp_ok($seconds, '<', 5, sprintf('the clock is at %s: what is committed then has arrived after %.2f s', $jump, $seconds));
 }
-IPC::Run::signal($load->{run}, 'INT');
+IPC::Run::signal($load->{run}, 'TERM');
 finish_load($load, 1);
 ok(wait_caught_up($node, 'clock'), 'caught up') or diag($worker->log);
 unlike($worker->log, qr/trying again/, 'no connection was given up for it');

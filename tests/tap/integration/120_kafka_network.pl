@@ -79,7 +79,7 @@ is($negative, 0, 'pg_current_wal_lsn() - confirmed_flush_lsn was never negative'
 $broker->start;
 $seconds = delivers('after the outage');
 note(sprintf('%.1f s after it', $seconds));
-IPC::Run::signal($load->{run}, 'INT');
+IPC::Run::signal($load->{run}, 'TERM');
 finish_load($load, 1);
 ok(wait_caught_up($node, 'net'), 'the worker catches up') or diag($worker->log);
 

@@ -43,7 +43,7 @@ my $seconds = time() - $start;
 is($killed, $kills, sprintf('killed %d times in %.0f s, %d of them while it was streaming', $killed, $seconds, $streaming));
 ok(wait_slot_active($node, 'random'), 'streaming again') or diag($worker->log);
 unlike($load->{output}, qr/ERROR|aborted/, 'pgbench has gone on all the while');
-IPC::Run::signal($load->{run}, 'INT');
+IPC::Run::signal($load->{run}, 'TERM');
 finish_load($load, 1);
 ok(wait_caught_up($node, 'random'), 'the worker catches up') or diag($worker->log);
 

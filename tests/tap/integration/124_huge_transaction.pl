@@ -22,7 +22,7 @@ foreach my $sink (qw(kafka projection))
 	my $worker = CdcTest::Worker->new(
 		name     => "huge_$sink",
 		dsn      => dsn($node, 'shop'),
-		pipeline => { snapshot => 'never', memory_limit => '16MiB' },
+		pipeline => { snapshot => 'never', memory_limit => $ENV{CDC_HUGE_MEMORY} // '16MiB' },
 		sinks    => [ $sink eq 'kafka' ? { kafka => { brokers => $broker->address } } : postgres_sink($node) ])->start;
 	ok(wait_slot_active($node, "huge_$sink"), "$sink: streaming") or diag($worker->log);
 	$node->safe_psql('shop', "INSERT INTO huge VALUES (0, 'small')");

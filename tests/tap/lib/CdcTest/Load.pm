@@ -30,7 +30,8 @@ sub create_load
 	return;
 }
 
-# Starts pgbench on these tables: a handle for finish_load.
+# Starts pgbench on these tables: a handle for finish_load. SIGTERM ends it before its time; not SIGINT, which a job in the
+# background of a shell ignores, and so what it starts.
 sub start_load
 {
 	my ($node, %how) = @_;

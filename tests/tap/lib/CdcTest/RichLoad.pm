@@ -79,7 +79,7 @@ SQL
 	'truncate@1' => "BEGIN; SELECT pg_advisory_xact_lock(1); INSERT INTO tx DEFAULT VALUES; TRUNCATE brief; INSERT INTO brief VALUES (1, 'new'); COMMIT;\n",
 	'single@20' => "INSERT INTO tx DEFAULT VALUES;\n");
 
-# Starts it: a handle for CdcTest::Load::finish_load, or for an end by IPC::Run::signal before.
+# Starts it: a handle for CdcTest::Load::finish_load, or for an end by SIGTERM before.
 sub start_rich_load
 {
 	my ($node, %how) = @_;

@@ -76,10 +76,17 @@ class Binder {
         return name.text.value;
     }
 
+    static SnapshotMode snapshot_mode(std::string_view word) {
+        if (word == "initial_only") return SnapshotMode::initial_only;
+        if (word == "never") return SnapshotMode::never;
+        if (word == "always") return SnapshotMode::always;
+        if (word == "when_needed") return SnapshotMode::when_needed;
+        return SnapshotMode::initial;
+    }
+
     static Snapshot snapshot(const Section& section) {
         Snapshot snapshot;
-        snapshot.mode =
-            section.value("mode").text.value == "never" ? SnapshotMode::never : SnapshotMode::initial;
+        snapshot.mode = snapshot_mode(section.value("mode").text.value);
         snapshot.chunk_rows = static_cast<std::int64_t>(section.value("chunk_rows").number);
         snapshot.readers = static_cast<int>(section.value("readers").number);
         return snapshot;

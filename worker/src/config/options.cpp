@@ -186,11 +186,14 @@ const std::vector<Option>& table() {
         {.path = "pipelines[].snapshot.mode",
          .type = Type::choice,
          .default_text = "initial",
-         .words = {"initial", "never"},
+         .words = {"initial", "initial_only", "never", "always", "when_needed"},
          .description =
              "`initial`: where the slot does not exist yet, every captured row is read once as an `r` "
-             "event, and streaming goes on from exactly there. `never`: changes only, from the moment the "
-             "slot is created."},
+             "event, and streaming goes on from exactly there. `initial_only`: the same without streaming: "
+             "the pipeline ends, and leaves no slot. `never`: changes only, from the moment the slot is "
+             "created. `always`: a new snapshot at every start of the worker. `when_needed`: also where "
+             "streaming can't go on, as the slot is lost or a position is not in it. "
+             "[operations.md](operations.md#which-snapshot-and-when) has the cases."},
         {.path = "pipelines[].snapshot.chunk_rows",
          .type = Type::number,
          .default_text = "10000",

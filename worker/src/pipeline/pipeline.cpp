@@ -35,6 +35,10 @@ Status Pipeline::run() {
     while (true) {
         statistics_.phase.store(Phase::connecting);
         const Status status = attempt();
+        if (finished_ && status.ok()) {
+            statistics_.phase.store(Phase::stopped);
+            return {};
+        }
         if (stop_.requested() && (status.ok() || status.code() == StatusCode::retry)) {
             statistics_.phase.store(Phase::stopped);
             if (!status.ok()) log_info("pipeline {}: {}", config_.name, status.to_string());
@@ -97,11 +101,12 @@ Status Pipeline::run_with(SinkGroup& sinks) {
         if (!state.ok()) return state.status();
         slot = std::move(*state);
     }
-    const Result<source::StartPlan> plan = source::plan_start(
-        identity_, stream->server_flush_lsn(), source.slot, slot, config_.snapshot.mode, positions_);
+    const Result<source::StartPlan> plan = source::plan_start(identity_, stream->server_flush_lsn(),
+                                                              source.slot, slot, snapshot_mode(), positions_);
     if (!plan.ok()) return plan.status();
     const Result<Lsn> start_lsn = begin(sinks, *plan);
     if (!start_lsn.ok()) return start_lsn.status();
+    if (finished_) return {};
 
     CDC_RETURN_IF_ERROR(stream->start(source.slot, *start_lsn, source::stream_options(source)));
     CDC_RETURN_IF_ERROR(sinks.begin_streaming(positions_for(*start_lsn)));
@@ -184,8 +189,7 @@ Status Pipeline::open_sinks(SinkGroup& sinks, const SourceIdentity& identity) {
 Result<Lsn> Pipeline::begin(SinkGroup& sinks, const source::StartPlan& plan) {
     switch (plan.action) {
         case source::StartAction::snapshot:
-            return take_snapshot(
-                {config_, application_name_, sinks, budget_, room_, statistics_, stop_check_});
+            return begin_with_snapshot(sinks, plan);
         case source::StartAction::create_slot:
             return source::create_slot(config_.source.dsn, application_name_, config_.source.slot,
                                        stop_check_);
@@ -193,6 +197,31 @@ Result<Lsn> Pipeline::begin(SinkGroup& sinks, const source::StartPlan& plan) {
             return plan.start_lsn;
     }
     return plan.start_lsn;
+}
+
+Result<Lsn> Pipeline::begin_with_snapshot(SinkGroup& sinks, const source::StartPlan& plan) {
+    if (!plan.reason.empty()) {
+        log_warning("pipeline {}: a new snapshot replaces what the sinks have: {}", config_.name,
+                    plan.reason);
+    }
+    if (plan.drop_slot) {
+        CDC_RETURN_IF_ERROR(source::drop_slot(config_.source.dsn, application_name_, config_.source.slot));
+        log_info("pipeline {}: replication slot \"{}\" dropped", config_.name, config_.source.slot);
+    }
+    for (source::SinkPosition& position : positions_)
+        position.stored.reset();
+    remembered_.clear();
+    const Result<Lsn> point =
+        take_snapshot({config_, application_name_, sinks, budget_, room_, statistics_, stop_check_});
+    snapshot_taken_ = point.ok();
+    finished_ = point.ok() && config_.snapshot.mode == config::SnapshotMode::initial_only;
+    return point;
+}
+
+// snapshot: always means a start of the worker, not a connection that was lost meanwhile.
+config::SnapshotMode Pipeline::snapshot_mode() const {
+    const bool taken = snapshot_taken_ && config_.snapshot.mode == config::SnapshotMode::always;
+    return taken ? config::SnapshotMode::initial : config_.snapshot.mode;
 }
 
 // A sink that is ahead of the start is not sent again what it holds.

@@ -48,6 +48,8 @@ class Pipeline {
     Status wait_for_slot();
     Status open_sinks(SinkGroup& sinks, const SourceIdentity& identity);
     Result<Lsn> begin(SinkGroup& sinks, const source::StartPlan& plan);
+    Result<Lsn> begin_with_snapshot(SinkGroup& sinks, const source::StartPlan& plan);
+    config::SnapshotMode snapshot_mode() const;
     std::vector<Lsn> positions_for(Lsn start_lsn) const;
     void remember(const SinkGroup& sinks);
     bool close(std::unique_ptr<SinkGroup>& sinks);
@@ -66,8 +68,10 @@ class Pipeline {
     std::vector<source::SinkPosition> positions_;  // of this attempt
     std::map<std::size_t, Lsn> remembered_;  // durable LSN, this process, of sinks that keep no position
     SourceIdentity remembered_identity_;
-    bool progressed_ = false;  // this attempt came to streaming
-    int failures_ = 0;         // in a row, without progress
+    bool snapshot_taken_ = false;  // by this process
+    bool finished_ = false;        // there was nothing to do but a snapshot, and it is done
+    bool progressed_ = false;      // this attempt came to streaming
+    int failures_ = 0;             // in a row, without progress
 };
 
 }  // namespace cdc

@@ -93,10 +93,12 @@ Result<Lsn> take_snapshot(const SnapshotParts& parts) {
     }
     CDC_RETURN_IF_ERROR(
         parts.sinks.on_each([point](Sink& sink, std::size_t) { return sink.end_snapshot(point); }));
-    CDC_RETURN_IF_ERROR(slot->make_permanent());
-    log_info("pipeline {}: snapshot of {} rows is durable in every sink after {:.1f} s; slot \"{}\" created",
+    const bool alone = parts.config.snapshot.mode == config::SnapshotMode::initial_only;
+    if (!alone) CDC_RETURN_IF_ERROR(slot->make_permanent());
+    log_info("pipeline {}: snapshot of {} rows is durable in every sink after {:.1f} s; {}",
              parts.config.name, parts.statistics.snapshot_rows.load(),
-             std::chrono::duration<double>(Clock::now() - began).count(), source.slot);
+             std::chrono::duration<double>(Clock::now() - began).count(),
+             alone ? "that was all (snapshot: initial_only)" : "slot \"" + source.slot + "\" created");
     return point;
 }
 

@@ -122,7 +122,7 @@ void check_slot(pq::Connection& sql, const ServerFacts& facts, const config::Sou
         add_error(findings, slot.status());
         return;
     }
-    add(findings, judge_slot(source.slot, *slot, facts.database));
+    add(findings, judge_slot(source.slot, *slot, facts.database, mode));
     add(findings, judge_capacity(facts, *slot, mode));
 }
 

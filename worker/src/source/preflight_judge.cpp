@@ -172,7 +172,11 @@ std::vector<Finding> judge_capacity(const ServerFacts& facts, const std::optiona
                                     config::SnapshotMode mode) {
     std::vector<Finding> findings;
     // The snapshot's temporary slot and its copy stand side by side for a moment.
-    const int needed_slots = slot ? 0 : mode != config::SnapshotMode::never ? 2 : 1;
+    const bool alone = mode == config::SnapshotMode::never || mode == config::SnapshotMode::initial_only;
+    // One that is replaced makes room for its successor.
+    const bool anew = slot && (mode == config::SnapshotMode::always ||
+                               (mode == config::SnapshotMode::when_needed && slot->lost()));
+    const int needed_slots = anew ? 1 : slot ? 0 : alone ? 1 : 2;
     const int free_slots = facts.max_slots - facts.used_slots;
     const std::string slots =
         std::to_string(free_slots) + " of " + std::to_string(facts.max_slots) + " replication slots are free";
@@ -245,8 +249,14 @@ std::vector<Finding> judge_extension(const ServerFacts& facts, config::SnapshotM
 }
 
 std::vector<Finding> judge_slot(const std::string& slot, const std::optional<SlotState>& state,
-                                const std::string& database) {
+                                const std::string& database, config::SnapshotMode mode) {
     if (!state) return {fine("replication slot \"" + slot + "\" does not exist yet: the worker makes it")};
+    const bool replaces = mode == config::SnapshotMode::always || mode == config::SnapshotMode::when_needed;
+    const bool ours = state->plugin == plugin_name && state->database == database;
+    if (state->lost() && ours && replaces) {
+        return {{Severity::warning, "replication slot \"" + slot + "\" has been invalidated",
+                 "the next start drops it and takes a new snapshot, as the pipeline's snapshot mode says"}};
+    }
     if (const Status usable = check_usable(slot, state, database); !usable.ok()) {
         return {{Severity::error, usable.message(), usable.hint()}};
     }

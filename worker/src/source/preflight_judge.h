@@ -46,7 +46,7 @@ std::vector<Finding> judge_capacity(const ServerFacts& facts, const std::optiona
                                     config::SnapshotMode mode);
 std::vector<Finding> judge_extension(const ServerFacts& facts, config::SnapshotMode mode);
 std::vector<Finding> judge_slot(const std::string& slot, const std::optional<SlotState>& state,
-                                const std::string& database);
+                                const std::string& database, config::SnapshotMode mode);
 std::vector<Finding> judge_tables(const std::vector<CapturedTable>& tables, const std::string& role,
                                   config::SnapshotMode mode);
 

@@ -170,6 +170,19 @@ Result<Lsn> create_slot(const std::string& dsn, const std::string& application_n
     return created->consistent_point;
 }
 
+Status drop_slot(const std::string& dsn, const std::string& application_name, const std::string& slot) {
+    auto sql = open_source_connection(dsn, application_name, pq::Mode::sql);
+    if (!sql.ok()) return sql.status().in("source");
+    const auto dropped = query_interruptible(
+        *sql,
+        "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = '" + slot +
+            "'",
+        {}, {}, [&](const PGresult* refusal) {
+            return slot_error(*sql, refusal, "dropping replication slot \"" + slot + "\"", slot);
+        });
+    return dropped.status();
+}
+
 Result<SnapshotSlot> SnapshotSlot::create(const std::string& dsn, const std::string& application_name,
                                           const std::string& slot, const StopCheck& stop) {
     auto replication = open_source_connection(dsn, application_name, pq::Mode::replication);

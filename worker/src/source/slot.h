@@ -48,6 +48,9 @@ Result<std::optional<SlotState>> slot_state(pq::Connection& sql, const std::stri
 Result<Lsn> create_slot(const std::string& dsn, const std::string& application_name, const std::string& slot,
                         const StopCheck& stop);
 
+// Drops the permanent slot, with the WAL it retains; ok where there is none. Retry where a process holds it.
+Status drop_slot(const std::string& dsn, const std::string& application_name, const std::string& slot);
+
 // The temporary slot of a snapshot; destroying it (or losing its connection) drops it at the server.
 class SnapshotSlot {
   public:

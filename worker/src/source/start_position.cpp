@@ -15,7 +15,7 @@ std::string sink_name(const SinkPosition& sink) {
     return "sink " + sink.sink;
 }
 
-// A position means nothing on another system, after a failover, or for another slot.
+// A position means nothing on another system, or for another slot.
 Status check_belongs(const SourceIdentity& server, const std::string& slot, const SinkPosition& sink) {
     const SinkPosition::Stored& stored = *sink.stored;
     if (stored.system_identifier != server.system_identifier) {
@@ -24,19 +24,23 @@ Status check_belongs(const SourceIdentity& server, const std::string& slot, cons
                                  server.system_identifier,
                              std::string("check the dsn; for a new server: ") + begin_again);
     }
-    if (stored.timeline != server.timeline) {
-        return Status::fatal(
-            sink_name(sink) + ": its position " + stored.end_lsn.to_string() + " is of timeline " +
-                std::to_string(stored.timeline) + ", but the source is on timeline " +
-                std::to_string(server.timeline) + ": a standby has been promoted",
-            std::string("commits after the promotion point may differ from those delivered; ") + begin_again);
-    }
     if (stored.slot != slot) {
         return Status::fatal(
             sink_name(sink) + ": its position is of the slot \"" + stored.slot + "\", not \"" + slot + "\"",
             "give the slot its name back, or another projection name to this pipeline");
     }
     return {};
+}
+
+// Nor does it after a failover.
+Status check_timeline(const SourceIdentity& server, const SinkPosition& sink) {
+    const SinkPosition::Stored& stored = *sink.stored;
+    if (stored.timeline == server.timeline) return {};
+    return Status::fatal(
+        sink_name(sink) + ": its position " + stored.end_lsn.to_string() + " is of timeline " +
+            std::to_string(stored.timeline) + ", but the source is on timeline " +
+            std::to_string(server.timeline) + ": a standby has been promoted",
+        std::string("commits after the promotion point may differ from those delivered; ") + begin_again);
 }
 
 // The slot is not there: nothing may ever have been streamed from it.
@@ -50,7 +54,7 @@ Result<StartPlan> plan_without_slot(const std::string& slot, config::SnapshotMod
             std::string("what was committed since then can't be had from the source; ") + begin_again);
     }
     const bool snapshot = mode != config::SnapshotMode::never;
-    return StartPlan{snapshot ? StartAction::snapshot : StartAction::create_slot, Lsn{}};
+    return StartPlan{snapshot ? StartAction::snapshot : StartAction::create_slot, Lsn{}, false, {}};
 }
 
 Status check_range(const SinkPosition& sink, Lsn confirmed, Lsn server_flush) {
@@ -95,35 +99,84 @@ Status check_not_begun(const SinkPosition& sink, const SlotState& slot, config::
     return {};
 }
 
+// Where streaming goes on from, the slot and every sink allowing it.
+Result<StartPlan> plan_to_stream(const SourceIdentity& server, Lsn server_flush_lsn, const SlotState& slot,
+                                 config::SnapshotMode mode, const std::vector<SinkPosition>& sinks) {
+    CDC_RETURN_IF_ERROR(check_usable(slot.name, slot, server.database));
+    // The least position of all: a sink that is further skips what it has (pipeline).
+    std::optional<Lsn> start;
+    for (const SinkPosition& sink : sinks) {
+        Lsn position = slot.confirmed_flush_lsn;
+        if (sink.keeps_position && sink.stored && sink.stored->streaming) {
+            CDC_RETURN_IF_ERROR(check_range(sink, slot.confirmed_flush_lsn, server_flush_lsn));
+            position = sink.stored->end_lsn;
+        } else if (sink.keeps_position) {
+            CDC_RETURN_IF_ERROR(check_not_begun(sink, slot, mode));
+        }
+        start = start ? std::min(*start, position) : position;
+    }
+    return StartPlan{StartAction::stream, start.value_or(slot.confirmed_flush_lsn), false, {}};
+}
+
+Result<StartPlan> plan_to_go_on(const SourceIdentity& server, Lsn server_flush_lsn,
+                                const std::string& slot_name, const std::optional<SlotState>& slot,
+                                config::SnapshotMode mode, const std::vector<SinkPosition>& sinks) {
+    for (const SinkPosition& sink : sinks) {
+        const bool counts = sink.stored && (sink.stored->streaming || (slot && sink.keeps_position));
+        if (counts) CDC_RETURN_IF_ERROR(check_timeline(server, sink));
+    }
+    if (!slot) return plan_without_slot(slot_name, mode, sinks);
+    return plan_to_stream(server, server_flush_lsn, *slot, mode, sinks);
+}
+
+// initial_only: beside a slot, or after one, it would replace what a stream has delivered.
+Result<StartPlan> plan_snapshot_alone(const std::string& slot_name, const std::optional<SlotState>& slot,
+                                      const std::vector<SinkPosition>& sinks) {
+    const char* const way_out =
+        "snapshot: initial goes on streaming; to read everything again, give the pipeline another name";
+    if (slot) {
+        return Status::fatal(
+            "snapshot: initial_only leaves no slot, but the slot \"" + slot_name + "\" exists", way_out);
+    }
+    for (const SinkPosition& sink : sinks) {
+        if (!sink.stored || !sink.stored->streaming) continue;
+        return Status::fatal(
+            "snapshot: initial_only would replace what " + sink_name(sink) + " has from streaming", way_out);
+    }
+    return StartPlan{StartAction::snapshot, Lsn{}, false, {}};
+}
+
+// What a snapshot can't mend, or would only hide.
+Status check_mistakes(const SourceIdentity& server, const std::string& slot_name,
+                      const std::optional<SlotState>& slot, const std::vector<SinkPosition>& sinks) {
+    for (const SinkPosition& sink : sinks) {
+        const bool counts = sink.stored && (sink.stored->streaming || (slot && sink.keeps_position));
+        if (counts) CDC_RETURN_IF_ERROR(check_belongs(server, slot_name, sink));
+    }
+    if (!slot) return {};
+    SlotState otherwise = *slot;  // that it is lost is no mistake
+    otherwise.wal_status.clear();
+    otherwise.invalidation_reason.clear();
+    CDC_RETURN_IF_ERROR(check_usable(slot_name, otherwise, server.database));
+    if (slot->confirmed_flush_lsn || slot->lost()) return {};
+    return Status::retry("replication slot \"" + slot_name + "\" is still being created");
+}
+
 }  // namespace
 
 Result<StartPlan> plan_start(const SourceIdentity& server, Lsn server_flush_lsn, const std::string& slot_name,
                              const std::optional<SlotState>& slot, config::SnapshotMode mode,
                              const std::vector<SinkPosition>& sinks) {
-    for (const SinkPosition& sink : sinks) {
-        if (sink.stored && sink.stored->streaming) {
-            CDC_RETURN_IF_ERROR(check_belongs(server, slot_name, sink));
-        }
+    using config::SnapshotMode;
+    CDC_RETURN_IF_ERROR(check_mistakes(server, slot_name, slot, sinks));
+    if (mode == SnapshotMode::initial_only) return plan_snapshot_alone(slot_name, slot, sinks);
+    if (mode == SnapshotMode::always) {
+        return StartPlan{StartAction::snapshot, Lsn{}, slot.has_value(),
+                         slot ? "snapshot: always" : std::string()};
     }
-    if (!slot) return plan_without_slot(slot_name, mode, sinks);
-    CDC_RETURN_IF_ERROR(check_usable(slot_name, slot, server.database));
-    if (!slot->confirmed_flush_lsn) {
-        return Status::retry("replication slot \"" + slot_name + "\" is still being created");
-    }
-    // The least position of all: a sink that is further skips what it has (pipeline).
-    std::optional<Lsn> start;
-    for (const SinkPosition& sink : sinks) {
-        Lsn position = slot->confirmed_flush_lsn;
-        if (sink.keeps_position && sink.stored && sink.stored->streaming) {
-            CDC_RETURN_IF_ERROR(check_range(sink, slot->confirmed_flush_lsn, server_flush_lsn));
-            position = sink.stored->end_lsn;
-        } else if (sink.keeps_position) {
-            if (sink.stored) CDC_RETURN_IF_ERROR(check_belongs(server, slot_name, sink));
-            CDC_RETURN_IF_ERROR(check_not_begun(sink, *slot, mode));
-        }
-        start = start ? std::min(*start, position) : position;
-    }
-    return StartPlan{StartAction::stream, start.value_or(slot->confirmed_flush_lsn)};
+    Result<StartPlan> plan = plan_to_go_on(server, server_flush_lsn, slot_name, slot, mode, sinks);
+    if (plan.ok() || mode != SnapshotMode::when_needed) return plan;
+    return StartPlan{StartAction::snapshot, Lsn{}, slot.has_value(), plan.status().message()};
 }
 
 }  // namespace cdc::source

@@ -34,18 +34,22 @@ struct SinkPosition {
 };
 
 enum class StartAction {
-    snapshot,     // no slot, snapshot: initial: SnapshotSlot, then stream from its consistent point
+    snapshot,     // SnapshotSlot, then stream from its consistent point (or end, with initial_only)
     create_slot,  // no slot, snapshot: never: create_slot, then stream from its consistent point
     stream,       // the slot stands: stream from start_lsn
 };
 
 struct StartPlan {
     StartAction action = StartAction::stream;
-    Lsn start_lsn;  // an end LSN; none unless action is stream
+    Lsn start_lsn;           // an end LSN; none unless action is stream
+    bool drop_slot = false;  // before a snapshot: a slot of ours stands, and nothing will be read from it
+    std::string reason;      // of a snapshot that replaces what sinks have: why it can't or shall not go on
 };
 
 // server: IDENTIFY_SYSTEM's answer; server_flush_lsn: its flush position (read after the sinks' positions, or
-// a worker that is still leaving could have moved one past it); slot: slot_state's answer.
+// a worker that is still leaving could have moved one past it); slot: slot_state's answer. What may be a
+// mistake in the configuration (another system, a slot of another name, plugin or database) is refused in
+// every mode: a snapshot would replace what the sinks have.
 Result<StartPlan> plan_start(const SourceIdentity& server, Lsn server_flush_lsn, const std::string& slot_name,
                              const std::optional<SlotState>& slot, config::SnapshotMode mode,
                              const std::vector<SinkPosition>& sinks);

@@ -105,7 +105,13 @@ pipelines:
 )";
 
 TEST(Load, ReadsASnapshotInShortAndInFull) {
-    EXPECT_EQ(load(with("snapshot: never")).config->pipelines.at(0).snapshot.mode, SnapshotMode::never);
+    const std::map<std::string, SnapshotMode> modes = {{"initial", SnapshotMode::initial},
+                                                       {"initial_only", SnapshotMode::initial_only},
+                                                       {"never", SnapshotMode::never},
+                                                       {"always", SnapshotMode::always},
+                                                       {"when_needed", SnapshotMode::when_needed}};
+    for (const auto& [word, mode] : modes)
+        EXPECT_EQ(load(with("snapshot: " + word)).config->pipelines.at(0).snapshot.mode, mode) << word;
     const Loaded loaded = load(with("snapshot: {chunk_rows: 500, readers: 7}\n    "));
     ASSERT_TRUE(loaded.config) << loaded.to_string("f");
     const Snapshot& snapshot = loaded.config->pipelines.at(0).snapshot;

@@ -70,7 +70,8 @@ TEST(Refusal, RefusesBadValues) {
     EXPECT_THAT(refused(with("shutdown_timeout: 30")), HasSubstr("\"30\" has no unit"));
     EXPECT_THAT(refused(with_source("feedback_interval: 1ms")), HasSubstr("at least 10ms"));
     EXPECT_THAT(refused(with("snapshot: inital")),
-                HasSubstr("\"inital\" is not one of: initial, never (hint: did you mean \"initial\")"));
+                HasSubstr("\"inital\" is not one of: initial, initial_only, never, always, when_needed "
+                          "(hint: did you mean \"initial\")"));
     EXPECT_THAT(refused(with_sink("kafka: {embedded: maybe}")),
                 HasSubstr("\"maybe\" is neither true nor false"));
     EXPECT_THAT(refused(with("memory_limit: 100KiB")),
@@ -86,9 +87,12 @@ TEST(Refusal, RefusesBadValues) {
 }
 
 TEST(Refusal, RefusesBadSnapshots) {
-    EXPECT_THAT(refused(with("snapshot: initail")),
-                AllOf(HasSubstr("pipelines[0].snapshot.mode: \"initail\" is not one of: initial, never"),
-                      HasSubstr("did you mean \"initial\"")));
+    EXPECT_THAT(
+        refused(with("snapshot: initail")),
+        AllOf(
+            HasSubstr("pipelines[0].snapshot.mode: \"initail\" is not one of: initial, initial_only, never, "
+                      "always, when_needed"),
+            HasSubstr("did you mean \"initial\"")));
     EXPECT_THAT(refused(with("snapshot: {readers: 0}")), HasSubstr("\"0\" is too small (hint: at least 1)"));
     EXPECT_THAT(refused(with("snapshot: {readers: 33}")), HasSubstr("(hint: at most 32)"));
     EXPECT_THAT(refused(with("snapshot: {chunk_rows: 10KiB}")),

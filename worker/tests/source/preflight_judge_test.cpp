@@ -160,17 +160,25 @@ TEST(Preflight, the_extensions_version_rights_and_triggers) {
 }
 
 TEST(Preflight, the_slot) {
-    EXPECT_TRUE(troubles(judge_slot("s", std::nullopt, "shop")).empty());
+    EXPECT_TRUE(troubles(judge_slot("s", std::nullopt, "shop", SnapshotMode::initial)).empty());
     SlotState slot;
     slot.name = "s";
     slot.plugin = "pgoutput";
     slot.database = "shop";
-    expect_one(judge_slot("s", slot, "shop"), Severity::error, "pgoutput", "pg_drop_replication_slot('s')");
+    expect_one(judge_slot("s", slot, "shop", SnapshotMode::initial), Severity::error, "pgoutput",
+               "pg_drop_replication_slot('s')");
     slot.plugin = plugin_name;
-    EXPECT_TRUE(troubles(judge_slot("s", slot, "shop")).empty());
+    EXPECT_TRUE(troubles(judge_slot("s", slot, "shop", SnapshotMode::initial)).empty());
+    slot.wal_status = "lost";
+    for (const SnapshotMode mode : {SnapshotMode::always, SnapshotMode::when_needed})
+        expect_one(judge_slot("s", slot, "shop", mode), Severity::warning, "invalidated", "new snapshot");
+    expect_one(judge_slot("s", slot, "shop", SnapshotMode::initial), Severity::error, "invalidated",
+               "pg_drop_replication_slot('s')");
+    slot.wal_status = "reserved";
     slot.active = true;
     slot.active_pid = 77;
-    expect_one(judge_slot("s", slot, "shop"), Severity::warning, "process 77", "pg_terminate_backend(77)");
+    expect_one(judge_slot("s", slot, "shop", SnapshotMode::initial), Severity::warning, "process 77",
+               "pg_terminate_backend(77)");
 }
 
 CapturedTable table(const char* name) {

@@ -154,5 +154,70 @@ TEST(StartPosition, a_slot_under_creation_is_waited_for) {
     EXPECT_EQ(plan(slot, {keeps_none()}).status().code(), StatusCode::retry);
 }
 
+void expect_snapshot(const Result<StartPlan>& plan, bool drop_slot, const std::string& reason) {
+    ASSERT_TRUE(plan.ok()) << plan.status().to_string();
+    EXPECT_EQ(plan->action, StartAction::snapshot);
+    EXPECT_EQ(plan->drop_slot, drop_slot);
+    EXPECT_EQ(plan->reason.empty(), reason.empty());
+    EXPECT_THAT(plan->reason, HasSubstr(reason));
+}
+
+SinkPosition of_another(const std::string& system, std::uint32_t timeline, const std::string& slot) {
+    SinkPosition position = at(0x2000);
+    position.stored->system_identifier = system;
+    position.stored->timeline = timeline;
+    position.stored->slot = slot;
+    return position;
+}
+
+TEST(StartPosition, when_needed_goes_on_where_it_can) {
+    const auto mode = SnapshotMode::when_needed;
+    expect_stream_at(plan(slot_at(0x1000), {at(0x2000), keeps_none()}, mode), 0x1000);
+    expect_snapshot(plan(std::nullopt, {empty()}, mode), false, "");
+}
+
+TEST(StartPosition, when_needed_reads_again_what_can_not_be_continued) {
+    const auto mode = SnapshotMode::when_needed;
+    expect_snapshot(plan(std::nullopt, {at(0x500)}, mode), false, "does not exist");
+    SlotState lost = slot_at(0x1000);
+    lost.wal_status = "lost";
+    expect_snapshot(plan(lost, {at(0x2000)}, mode), true, "invalidated");
+    expect_snapshot(plan(slot_at(0x1000), {at(0xFFF)}, mode), true, "before the slot's");
+    expect_snapshot(plan(slot_at(0x1000), {at(flush.value + 1)}, mode), true, "beyond the end");
+    expect_snapshot(plan(slot_at(0x1000), {at(0x2000), empty()}, mode), true, "has not had the snapshot");
+    expect_snapshot(plan(slot_at(0x1000), {of_another("7301", 2, "s")}, mode), true, "timeline 2");
+}
+
+TEST(StartPosition, always_takes_a_snapshot_whatever_is_there) {
+    const auto mode = SnapshotMode::always;
+    expect_snapshot(plan(std::nullopt, {empty()}, mode), false, "");
+    expect_snapshot(plan(slot_at(0x1000), {at(0x2000)}, mode), true, "always");
+}
+
+TEST(StartPosition, initial_only_replaces_nothing_that_was_streamed) {
+    const auto mode = SnapshotMode::initial_only;
+    expect_snapshot(plan(std::nullopt, {empty()}, mode), false, "");
+    expect_snapshot(plan(std::nullopt, {at(0x500, false)}, mode), false, "");
+    expect_fatal(plan(std::nullopt, {at(0x500)}, mode), "would replace");
+    expect_fatal(plan(slot_at(0x1000), {keeps_none()}, mode), "leaves no slot");
+}
+
+TEST(StartPosition, no_mode_takes_a_mistake_for_a_loss) {
+    for (const auto mode : {SnapshotMode::always, SnapshotMode::when_needed, SnapshotMode::initial_only}) {
+        for (const std::optional<SlotState>& slot :
+             {std::optional<SlotState>(), std::optional(slot_at(0x1000))}) {
+            expect_fatal(plan(slot, {of_another("8", 3, "s")}, mode), "system 8");
+            expect_fatal(plan(slot, {of_another("7301", 3, "t")}, mode), "slot \"t\"");
+        }
+        SlotState other = slot_at(0x1000);
+        other.plugin = "pgoutput";
+        other.wal_status = "lost";
+        expect_fatal(plan(other, {empty()}, mode), "pgoutput");
+        other = slot_at(0x1000);
+        other.database = "other";
+        expect_fatal(plan(other, {empty()}, mode), "database");
+    }
+}
+
 }  // namespace
 }  // namespace cdc::source

@@ -82,7 +82,7 @@ struct Pipeline {
     std::string name;
     Source source;
     Snapshot snapshot;
-    std::size_t memory_limit = 64u << 20;  // bytes of events read and not yet durable
+    std::size_t memory_limit = 32u << 20;  // bytes of events read and not yet durable
     std::chrono::milliseconds shutdown_timeout{
         30000};  // for SIGTERM: to finish the open transaction and flush
     std::chrono::milliseconds retry_backoff_max{30000};

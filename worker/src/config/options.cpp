@@ -212,12 +212,12 @@ const std::vector<Option>& table() {
              "server's processors."},
         {.path = "pipelines[].memory_limit",
          .type = Type::bytes,
-         .default_text = "64MiB",
+         .default_text = "32MiB",
          .minimum = 64 * KiB,
          .description =
-             "Bytes of events that may be read and not yet durable in every sink. At the limit the worker "
-             "stops reading from the server until the slowest sink catches up. At least twice "
-             "`batch_bytes`."},
+             "Bytes of events that may be read and not yet durable in every sink, with what the worker "
+             "keeps beside each. At the limit it stops reading from the server until the slowest sink "
+             "catches up. At least twice `batch_bytes`. What the process takes in all: operations.md."},
         {.path = "pipelines[].shutdown_timeout",
          .type = Type::duration,
          .default_text = "30s",

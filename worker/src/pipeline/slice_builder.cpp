@@ -13,9 +13,14 @@ Status gap(const Event& event, const std::string& what) {
                          "the stream is not whole; nothing of this transaction is confirmed");
 }
 
-// What a slice holds in memory beside its bytes.
+// What a sink keeps for an event until it is durable, beside the slice: librdkafka's message with its key
+// (rd_kafka_msg_t, a bit less for a short key), a projection's parsed row.
+constexpr std::size_t kept_by_sinks = 320;
+
+// What a slice costs in memory: its bytes, its events, and what goes with them.
 std::size_t weight(const Slice& slice) {
-    return slice.bytes.capacity() + slice.events.capacity() * sizeof(Event) + sizeof(Slice);
+    return slice.bytes.capacity() + slice.events.capacity() * sizeof(Event) +
+           slice.events.size() * kept_by_sinks + sizeof(Slice);
 }
 
 }  // namespace

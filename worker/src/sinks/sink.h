@@ -43,7 +43,7 @@ struct SinkContext {
     TableCatalog* catalog = nullptr;
     // Bytes of slices that all sinks may hold before the pipeline stops reading: a sink that keeps slices
     // longer than it must, must keep well below it.
-    std::size_t memory_limit = 64u << 20;
+    std::size_t memory_limit = 32u << 20;
     // Whether the pipeline captures schema.table (unquoted): a sink that writes into the source database
     // itself must refuse a table that would come back to it.
     std::function<bool(const std::string& schema, const std::string& table)> captures;

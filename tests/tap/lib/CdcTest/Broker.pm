@@ -46,6 +46,14 @@ sub stop { my ($self) = @_; system($script, 'stop', $self->{place}); return }
 
 sub proxy { my ($self) = @_; return $self->{proxy} }
 
+# Stands still (STOP) and goes on (CONT): its connections stay, it answers nothing meanwhile.
+sub signal
+{
+	my ($self, $signal) = @_;
+	kill($signal, PostgreSQL::Test::Utils::slurp_file("$self->{place}/pid") + 0) or die "no broker to be sent SIG$signal";
+	return;
+}
+
 sub address { my ($self) = @_; return $self->{address} }
 
 sub DESTROY { my ($self) = @_; local $?; $self->stop; return }

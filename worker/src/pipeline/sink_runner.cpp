@@ -54,8 +54,8 @@ std::future<Status> SinkRunner::call(std::function<Status(Sink&)> work) {
             return done;
         }
         queue_.push_back(std::move(item));
+        wake_if_waiting();
     }
-    wake_.signal();
     return done;
 }
 
@@ -66,16 +66,16 @@ void SinkRunner::write(SlicePtr slice) {
         Item item;
         item.slice = std::move(slice);
         queue_.push_back(std::move(item));
+        wake_if_waiting();
     }
-    wake_.signal();
 }
 
 void SinkRunner::advance(Lsn lsn) {
     {
         const std::lock_guard lock(mutex_);
         advance_to_ = std::max(advance_to_, lsn);
+        wake_if_waiting();
     }
-    wake_.signal();
 }
 
 std::future<Status> SinkRunner::begin_streaming(Lsn position) {
@@ -95,8 +95,8 @@ bool SinkRunner::stop(std::chrono::milliseconds timeout) {
     {
         const std::lock_guard lock(mutex_);
         stopping_ = true;
+        wake_if_waiting();
     }
-    wake_.signal();
     if (timeout != std::chrono::milliseconds::max() &&
         ended_future_.wait_for(timeout) != std::future_status::ready) {
         return false;
@@ -113,7 +113,7 @@ void SinkRunner::run() {
             fail(status);
             break;
         }
-        if (idle()) wait();
+        wait();
     }
     drop_queue();
     sink_.close();
@@ -143,6 +143,11 @@ bool SinkRunner::stopping() const {
 
 bool SinkRunner::idle() const {
     const std::lock_guard lock(mutex_);
+    return nothing_to_do();
+}
+
+// With mutex_ held.
+bool SinkRunner::nothing_to_do() const {
     return queue_.empty() && advance_to_ <= advanced_ && !stopping_;
 }
 
@@ -161,7 +166,6 @@ void SinkRunner::drop_queue() {
 
 std::optional<SinkRunner::Item> SinkRunner::next_item() {
     const std::lock_guard lock(mutex_);
-    wake_.clear();
     if (queue_.empty()) return std::nullopt;
     Item item = std::move(queue_.front());
     queue_.pop_front();
@@ -217,10 +221,24 @@ void SinkRunner::publish() {
     changed_.signal();
 }
 
+// With mutex_ held. One-row transactions come by the hundred thousand a second: a thread that is at work
+// looks at the queue by itself, and a system call for each of them on both sides costs more than handing it
+// on.
+void SinkRunner::wake_if_waiting() {
+    if (std::exchange(waiting_, false)) wake_.signal();
+}
+
 void SinkRunner::wait() {
+    {
+        const std::lock_guard lock(mutex_);
+        if (!nothing_to_do()) return;
+        waiting_ = true;
+    }
     const int sink_fd = open_ ? sink_.wait_fd() : -1;  // a negative fd is ignored
     std::array<pollfd, 2> fds = {pollfd{wake_.fd(), POLLIN, 0}, pollfd{sink_fd, POLLIN, 0}};
     ::poll(fds.data(), fds.size(), open_ ? timeout_until(sink_.poll_deadline()) : -1);
+    const std::lock_guard lock(mutex_);
+    if (!std::exchange(waiting_, false)) wake_.clear();
 }
 
 void SinkRunner::fail(const Status& status) {

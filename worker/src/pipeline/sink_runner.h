@@ -73,6 +73,8 @@ class SinkRunner {
     Status rest();
     bool stopping() const;
     bool idle() const;
+    bool nothing_to_do() const;
+    void wake_if_waiting();
     void drop_queue();
     std::optional<Item> next_item();
     Status handle(Item& item);
@@ -92,6 +94,7 @@ class SinkRunner {
     Lsn advance_to_;                 // guarded by mutex_
     std::optional<Status> failure_;  // guarded by mutex_
     bool stopping_ = false;          // guarded by mutex_
+    bool waiting_ = false;           // the thread is in poll(2), and not yet woken; guarded by mutex_
     std::atomic<std::uint64_t> durable_{0};
     Lsn position_;                 // the runner's thread, once started
     bool open_ = false;            // the first call, which opens the sink, went well; the runner's thread

@@ -28,7 +28,6 @@ const std::vector<std::string> session_settings = {"search_path=pg_catalog",
                                                    "xmloption=content",
                                                    "statement_timeout=0",
                                                    "lock_timeout=0",
-                                                   "idle_session_timeout=0",
                                                    "idle_in_transaction_session_timeout=0",
                                                    "enable_seqscan=off",
                                                    "enable_hashjoin=off",
@@ -74,9 +73,11 @@ Status Session::start() {
     durable_commit_ = rows->text(0, 0);
     if (durable_commit_ == "off") durable_commit_ = "on";
     CDC_RETURN_IF_ERROR(run_script("setting synchronous_commit", "SET synchronous_commit = off"));
-    // Frees the locks of a worker that is gone while one of its statements still waits. Refused by servers on
-    // platforms that can't tell; then that takes until the statement ends.
+    // Not at start: an older server would refuse the connection over a setting that it does not know.
     if (PQserverVersion(native()) >= 140000) {
+        CDC_RETURN_IF_ERROR(run_script("setting idle_session_timeout", "SET idle_session_timeout = 0"));
+        // Frees the locks of a worker that is gone while one of its statements still waits. Refused by
+        // servers on platforms that can't tell; then that takes until the statement ends.
         (void)run_script("setting client_connection_check_interval",
                          "SET client_connection_check_interval = '2s'");
     }

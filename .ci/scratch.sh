@@ -121,8 +121,8 @@ fetched_postgres() {
     cp -a "$place/tree" "$copy"
     [ ! -s "$place/loader" ] || own_libraries "$copy" "$(cat "$place/loader")"
     [ "$("$pgbin/pg_config" --bindir)" = "$pgbin" ] || relocated_pg_config "$copy"
-    # The tests need a psql that knows \getenv: the one of Debian's own major.
-    case $1 in 13 | 14) ln -sf /usr/lib/postgresql/15/bin/psql "$pgbin/psql" ;; esac
+    # The tests need a psql that knows \getenv, and a pgbench that knows --max-tries: those of Debian's own major.
+    case $1 in 13 | 14) ln -sf /usr/lib/postgresql/15/bin/{psql,pgbench} "$pgbin/" ;; esac
     mkdir -p "$place/source"/{plugin,control}
     flock "$place" "$BASH" -c '
         find "$1" -type l -delete

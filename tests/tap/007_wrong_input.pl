@@ -68,7 +68,7 @@ $node->safe_psql('shop', "SELECT pg_drop_replication_slot('wrong')");
 
 my $no_such = dsn($node, 'no_such_database');
 run_wrong('missing database', 1, [qr/no_such_database/], dsn => $no_such);
-$node->safe_psql('postgres', "CREATE ROLE plain LOGIN; GRANT pg_read_all_data TO plain");
+$node->safe_psql('shop', 'CREATE ROLE plain LOGIN; GRANT SELECT ON ALL TABLES IN SCHEMA public TO plain');
 run_wrong('a role without REPLICATION', 1, [ qr/plain|replication/i, qr/REPLICATION/ ],
 	dsn => dsn($node, 'shop') =~ s/user=\S+/user=plain/r);
 

@@ -32,10 +32,10 @@ sub refuses
 
 sub set_position { return one_value($node, 'projection', "UPDATE projection_position SET $_[0]") }
 
-set_position("end_lsn = '$stored'::pg_lsn + 1000000000");
+set_position(sprintf "end_lsn = '%s'", lsn_plus($stored, 1_000_000_000));
 refuses('a position beyond the server\'s WAL', qr/(ahead|beyond|behind).*\n?.*/i);
 is(one_value($node, 'shop', 'SELECT confirmed_flush_lsn FROM pg_replication_slots'), $confirmed, 'the slot is as it was');
-set_position("end_lsn = '$confirmed'::pg_lsn - 1000");
+set_position(sprintf "end_lsn = '%s'", lsn_plus($confirmed, -1000));
 refuses('a slot that has moved past the projection', qr/confirmed_flush_lsn|confirmed/);
 set_position("end_lsn = '$stored', system_identifier = '4711'");
 refuses('a projection of another system', qr/4711/);

@@ -63,8 +63,9 @@ change_and_compare('quoted names', q{UPDATE "Odd Names"."Wei""rd;--" SET "select
 	INSERT INTO "Odd Names"."Wei""rd;--" VALUES (2, NULL, '''')}, $tables[4]);
 change_and_compare('partitions, and a row that changes its partition',
 	q{INSERT INTO part VALUES (1, 'eu', 'a'), (2, 'us', 'b'); UPDATE part SET region = 'us' WHERE id = 1}, 'part_eu', 'part_us');
-change_and_compare('values', q{INSERT INTO kinds VALUES ('00000000-0000-0000-0000-000000000001', 'NaN', 'Infinity', '\x00ff', 'infinity',
-	'1 mon -2 days 00:00:01.5', '{{1,2},{3,NULL}}', '[1,5)', 'x', E'a\tb\\c'), ('00000000-0000-0000-0000-000000000002', 1e-300, 1.10, '', '0044-03-15 00:00 BC',
+my $numeric = $node->pg_version >= 14 ? 'Infinity' : 'NaN';
+change_and_compare('values', qq{INSERT INTO kinds VALUES ('00000000-0000-0000-0000-000000000001', 'NaN', '$numeric', '\\x00ff', 'infinity',
+	'1 mon -2 days 00:00:01.5', '{{1,2},{3,NULL}}', '[1,5)', 'x', E'a\\tb\\\\c'), ('00000000-0000-0000-0000-000000000002', 1e-300, 1.10, '', '0044-03-15 00:00 BC',
 	'-1 year', '[5:6]={7,8}', 'empty', NULL, '')}, 'kinds');
 change_and_compare('a column that is added',
 	q{ALTER TABLE gone ADD extra int DEFAULT 7; INSERT INTO gone VALUES (30, 'new', 8); UPDATE gone SET v = 'touched'}, 'gone');

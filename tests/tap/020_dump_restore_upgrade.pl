@@ -116,7 +116,7 @@ delete @ENV{qw(PGHOST PGPORT)};
 chdir PostgreSQL::Test::Utils::tempdir();
 command_ok(
 	[
-		'pg_upgrade', '--no-sync', '-d', $node->data_dir, '-D', $new->data_dir, '-b', $bin, '-B', $bin, '-s', $new->host,
+		'pg_upgrade', ($node->pg_version >= 15 ? '--no-sync' : ()), '-d', $node->data_dir, '-D', $new->data_dir, '-b', $bin, '-B', $bin, '-s', $new->host,
 		'-p', $node->port, '-P', $new->port
 	],
 	'pg_upgrade');

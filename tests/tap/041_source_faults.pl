@@ -118,7 +118,7 @@ sub steal
 	my $error = "$PostgreSQL::Test::Utils::tmp_check/thief.err";
 	$victim->forget_log;
 	$victim->signal('STOP');
-	one_value($node, 'shop', "SELECT pg_terminate_backend(active_pid, 5000) FROM pg_replication_slots WHERE slot_name = 'faults' AND active");
+	end_sessions($node, 'shop', "SELECT active_pid FROM pg_replication_slots WHERE slot_name = 'faults' AND active");
 	my $handle = IPC::Run::start(
 		[   'pg_recvlogical', '-d', dsn($node, 'shop') . " application_name=thief options='-c wal_sender_timeout=0'", '--slot=faults', '--start',
 			'-f', '/dev/null', "--status-interval=$interval", "--fsync-interval=$interval" ],

@@ -34,8 +34,7 @@ foreach my $round (1 .. 3)
 }
 foreach my $round (1 .. 3)
 {
-	ok(wait_until(sub { one_value($node, 'projection',
-			"WITH mine AS MATERIALIZED (SELECT pid FROM pg_stat_activity WHERE $mine) SELECT bool_and(pg_terminate_backend(pid, 5000)) FROM mine") eq 't' }),
+	ok(wait_until(sub { end_sessions($node, 'projection', "SELECT pid FROM pg_stat_activity WHERE $mine") }),
 		"its session is ended, round $round");
 	arrives("after end $round of its session");
 }

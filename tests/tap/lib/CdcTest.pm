@@ -12,7 +12,7 @@ use Test::More;
 use CdcTest::Worker;
 
 our @EXPORT = qw(source_cluster dsn kafka_sink postgres_sink wait_caught_up wait_until same_rows one_value
-  arrived wait_slot_active projection_node);
+  arrived wait_slot_active projection_node lsn_plus end_sessions);
 
 # The database that is captured, and the one that its projection is kept in: in another cluster, so that what the
 # projection writes is not in the source's WAL.
@@ -98,6 +98,15 @@ sub one_value
 	return node_of($node, $database)->safe_psql($database, $query);
 }
 
+# A position so many bytes further on. PostgreSQL 13 cannot say.
+sub lsn_plus
+{
+	my ($lsn, $bytes) = @_;
+	my ($high, $low) = map { hex } split m{/}, $lsn;
+	my $sum = ($high << 32) + $low + $bytes;
+	return sprintf '%X/%X', $sum >> 32, $sum & 0xFFFFFFFF;
+}
+
 # Polls until $check->() is true; false after $seconds.
 sub wait_until
 {
@@ -110,6 +119,17 @@ sub wait_until
 		return 0 if time() > $deadline;
 		select(undef, undef, undef, 0.05);
 	}
+}
+
+# Ends the sessions whose process IDs a query gives: true where there were any and all of them are gone. (Only from 14 on
+# does pg_terminate_backend wait by itself.)
+sub end_sessions
+{
+	my ($node, $database, $query) = @_;
+	my $pids = join ',', split /\n/, one_value($node, $database, $query);
+	return 0 if $pids eq '';
+	one_value($node, $database, "SELECT pg_terminate_backend(pid) FROM unnest('{$pids}'::int[]) pid");
+	return wait_until(sub { one_value($node, $database, "SELECT count(*) FROM pg_stat_activity WHERE pid IN ($pids)") eq '0' });
 }
 
 sub wait_slot_active

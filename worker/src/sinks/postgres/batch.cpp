@@ -127,7 +127,9 @@ Status Batcher::add_keyed(const ProjectionTable& table, const Event& event, cons
     if (!event.old_source_id.empty()) CDC_RETURN_IF_ERROR(add_move(table, event, body, slice));
     Result<std::vector<std::size_t>> omitted = omitted_columns(table, body);
     if (!omitted.ok()) return omitted.status();
-    return add_row({table, Action::upsert, std::move(omitted).value(), body.after, event, body, slice});
+    const bool new_key = event.op == Op::read && table.fresh;
+    const Action action = new_key ? Action::append : Action::upsert;
+    return add_row({table, action, std::move(omitted).value(), body.after, event, body, slice});
 }
 
 // The row keeps what the WAL does not have, so it moves instead of being deleted and made anew. Only a

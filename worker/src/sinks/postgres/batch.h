@@ -36,7 +36,7 @@ enum class Action {
     remove,         // deletes by key
     clear_key,      // a tombstone that is in the way of a key that moves
     move_key,       // the row of an old key to a new one, before its upsert
-    append,         // rows of a table without a key
+    append,         // rows of a table without a key, or of new keys
     replace_one,    // one row of a table without a key, found by its old image
     tombstone_one,  // the same, deleted
     remove_one,     // the same, deleted

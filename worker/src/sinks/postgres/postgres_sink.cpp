@@ -71,6 +71,7 @@ Status PostgresSink::begin_snapshot(Lsn consistent_point) {
     // The snapshot before this one had to be left over a refused row, and this one is of a later point.
     if (stored_ && !stored_->streaming && careful_until_ > stored_->end_lsn)
         careful_until_ = Lsn{consistent_point.value + 1};
+    if (careful_until_ <= consistent_point) tables_->begin_load();
     applier_->set_position(consistent_point);
     return {};
 }
@@ -88,6 +89,7 @@ Status PostgresSink::begin_streaming(Lsn start_lsn) {
     CDC_RETURN_IF_ERROR(run_durably("beginning to stream", [&] {
         return ledger_->begin_streaming(*session_, applier_->position(), start_lsn);
     }));
+    tables_->forget();
     if (!applier_->position()) applier_->set_position(start_lsn);
     streaming_ = true;
     moved_at_ = Clock::now();

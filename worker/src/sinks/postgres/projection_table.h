@@ -41,6 +41,9 @@ struct ProjectionTable {
     // constraint, a foreign key in either direction, or a trigger. Such tables' changes keep the source's
     // order, also among each other.
     bool ordered = false;
+    // It was empty when the initial snapshot came to it: the snapshot's rows meet none of their keys, and are
+    // inserted without looking for one (docs/decisions/0304).
+    bool fresh = false;
     // Columns that events of schema_version 0 still had and the source's table has not: not projected.
     std::vector<std::string> ignored;
 

@@ -145,6 +145,9 @@ Result<const ProjectionTable*> TableKeeper::prepare(const Event& event, const Ev
     if (!table.ok()) return table.status();
     table->schema_version = event.schema_version;
     table->fingerprint = definition.fingerprint;
+    const Result<bool> fresh = loading_ && table->keyed() ? is_empty(session_, table->quoted) : false;
+    if (!fresh.ok()) return fresh.status();
+    table->fresh = *fresh;
     if (event.schema_version == 0 && event.is_row()) {
         Result<std::vector<std::string>> left_out = unexplained(*table, body);
         if (!left_out.ok()) return left_out.status();
@@ -318,8 +321,7 @@ Result<bool> TableKeeper::is_registered(const Names& names) {
         "reading the projection's tables",
         "SELECT projection_name, source_schema, source_table, target_schema, target_table FROM " + registry_ +
             " WHERE (target_schema = $1 AND target_table = $2) OR (projection_name = $3 AND source_schema = "
-            "$4 "
-            "AND source_table = $5)",
+            "$4 AND source_table = $5)",
         {names.target.schema, names.target.table, context_.projection, names.schema, names.table});
     if (!rows.ok()) return rows.status();
     for (int row = 0; row < rows->count(); ++row) {

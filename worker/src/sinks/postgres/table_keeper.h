@@ -53,9 +53,18 @@ class TableKeeper {
     // change of all rows. Waits, as prepare does.
     Result<const ProjectionTable*> registered(const Event& event);
 
+    // The initial snapshot begins: from here until forget(), a table that is empty when it is made ready is
+    // fresh.
+    void begin_load() {
+        known_.clear();
+        loading_ = true;
+    }
     // What is known of the tables is looked at again when they are next needed: after a rollback, or where
-    // the target may have been changed under us.
-    void forget() { known_.clear(); }
+    // the target may have been changed under us. No table is fresh from here on.
+    void forget() {
+        known_.clear();
+        loading_ = false;
+    }
     // How often a table was made ready so far.
     std::size_t made_ready() const { return tables_.size(); }
 
@@ -93,6 +102,7 @@ class TableKeeper {
     const SinkContext& context_;
     std::string registry_;
     bool target_is_source_ = false;
+    bool loading_ = false;
     // By source schema, table (as in the event) and schema_version. A replaced table stays: batches point to
     // it.
     std::map<std::string, const ProjectionTable*> known_;

@@ -111,6 +111,13 @@ Result<bool> has_unique_index(Session& session, const TargetName& name,
     return rows->text(0, 0) == "t";
 }
 
+Result<bool> is_empty(Session& session, const std::string& quoted_table) {
+    Result<pq::Rows> rows =
+        session.run("looking for rows in " + quoted_table, "SELECT FROM " + quoted_table + " LIMIT 1");
+    if (!rows.ok()) return rows.status();
+    return rows->count() == 0;
+}
+
 Result<std::vector<TypeInTarget>> look_up_types(Session& session,
                                                 const std::vector<ColumnDefinition>& columns) {
     std::vector<std::string> names;

@@ -39,6 +39,9 @@ Result<TargetTable> read_target_table(Session& session, const TargetName& name);
 Result<bool> has_unique_index(Session& session, const TargetName& name,
                               const std::vector<std::string>& columns);
 
+// Whether a table, by its quoted name, has no row that we can see.
+Result<bool> is_empty(Session& session, const std::string& quoted_table);
+
 struct TypeInTarget {
     bool known = false;
     bool builtin = false;  // of pg_catalog: means the same everywhere

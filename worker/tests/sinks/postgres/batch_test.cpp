@@ -295,5 +295,17 @@ TEST_F(BatcherTest, AnEventThatLacksItsKeyIsRejectedByName) {
     EXPECT_THAT(batches(), IsEmpty());
 }
 
+TEST_F(BatcherTest, RowsOfASnapshotAreInsertedWhereTheTableWasEmpty) {
+    ProjectionTable fresh = table_named("fresh");
+    fresh.fresh = true;
+    ASSERT_TRUE(add(make_row(Op::read, "1", "null", image("1")), fresh).ok());
+    ASSERT_TRUE(add(make_row(Op::read, "2", "null", image("2")), fresh).ok());
+    EXPECT_THAT(batches(), ElementsAre("append 2"));
+    ASSERT_TRUE(add(make_row(Op::insert, "3", "null", image("3")), fresh).ok());
+    EXPECT_THAT(batches(), ElementsAre("upsert 1")) << "only the snapshot's keys are known to be new";
+    ASSERT_TRUE(add(make_row(Op::read, "1", "null", image("1")), orders_).ok());
+    EXPECT_THAT(batches(), ElementsAre("upsert 1"));
+}
+
 }  // namespace
 }  // namespace cdc::projection

@@ -2,26 +2,7 @@
  * A logical decoding output plugin that writes two bytes per change, in a message of their own: what one protocol
  * message per change costs, whatever is in it.
  */
-#include "postgres.h"
-
-#include "fmgr.h"
-#include "replication/logical.h"
-#include "replication/output_plugin.h"
-
-PG_MODULE_MAGIC;
-
-PGDLLEXPORT void _PG_output_plugin_init(OutputPluginCallbacks *callbacks);
-
-static void
-startup(LogicalDecodingContext *decoding, OutputPluginOptions *options, bool is_init)
-{
-	options->output_type = OUTPUT_PLUGIN_TEXTUAL_OUTPUT;
-}
-
-static void
-begin(LogicalDecodingContext *decoding, ReorderBufferTXN *txn)
-{
-}
+#include "control.h"
 
 static void
 change(LogicalDecodingContext *decoding, ReorderBufferTXN *txn, Relation relation, ReorderBufferChange *change)
@@ -29,18 +10,4 @@ change(LogicalDecodingContext *decoding, ReorderBufferTXN *txn, Relation relatio
 	OutputPluginPrepareWrite(decoding, true);
 	appendBinaryStringInfo(decoding->out, "{}", 2);
 	OutputPluginWrite(decoding, true);
-}
-
-static void
-commit(LogicalDecodingContext *decoding, ReorderBufferTXN *txn, XLogRecPtr commit_lsn)
-{
-}
-
-void
-_PG_output_plugin_init(OutputPluginCallbacks *callbacks)
-{
-	callbacks->startup_cb = startup;
-	callbacks->begin_cb = begin;
-	callbacks->change_cb = change;
-	callbacks->commit_cb = commit;
 }

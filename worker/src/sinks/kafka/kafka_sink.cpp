@@ -59,6 +59,8 @@ Status KafkaSink::open(const SinkContext& context) {
         settings.push_back(std::move(made).value());
     }
     batch_bytes_ = settings[0].batch_bytes;
+    round_bytes_ = batch_bytes_;
+    most_held_ = context.memory_limit / 4;
     const kafka::TransactionLimits limits{config_.commit_interval, config_.transaction_max_bytes,
                                           settings[0].transaction_timeout / 2};
     Status status = connect(std::move(settings), needs.brokers, prefix);
@@ -119,6 +121,9 @@ void KafkaSink::close() {
     dead_letters_.close();
     topics_.close();
     producers_.reset();
+    held_.clear();
+    held_bytes_ = 0;
+    advance_to_ = {};
     window_.clear();  // only now does nobody point into the slices any more
     watch_.reset();
     failure_ = {};
@@ -147,6 +152,7 @@ Status KafkaSink::begin_snapshot(Lsn consistent_point) {
 
 Status KafkaSink::end_snapshot(Lsn) {
     CDC_RETURN_IF_ERROR(failure_);
+    CDC_RETURN_IF_ERROR(hand_over_all(snapshot_stall));
     if (transactions_) return transactions_->is_open() ? commit(snapshot_stall) : Status{};
     CDC_RETURN_IF_ERROR(settle(snapshot_stall));
     return failure_;
@@ -162,7 +168,9 @@ Status KafkaSink::begin_streaming(Lsn start_lsn) {
 
 Status KafkaSink::advance(Lsn lsn) {
     CDC_RETURN_IF_ERROR(failure_);
-    if (transactions_) {
+    if (!held_.empty()) {
+        advance_to_ = std::max(advance_to_, lsn);
+    } else if (transactions_) {
         transactions_->advance(lsn);
     } else {
         window_.advance(lsn);
@@ -173,6 +181,7 @@ Status KafkaSink::advance(Lsn lsn) {
 Status KafkaSink::poll() {
     if (producers_ && failure_.ok()) serve(milliseconds(0));
     CDC_RETURN_IF_ERROR(failure_);
+    if (may_hand_over()) CDC_RETURN_IF_ERROR(hand_over_round());
     const bool due = transactions_ && transactions_->due(Clock::now());
     return due ? commit(commit_stall) : Status{};
 }
@@ -180,8 +189,12 @@ Status KafkaSink::poll() {
 // In a snapshot nobody waits for the single row, and each commit costs; its end commits the rest.
 Status KafkaSink::ran_dry() {
     CDC_RETURN_IF_ERROR(failure_);
-    const bool whole = transactions_ && transactions_->is_open() && transactions_->mark().last &&
-                       transactions_->mark().state == kafka::CheckpointState::streaming;
+    if (!transactions_ || transactions_->mark().state != kafka::CheckpointState::streaming) return {};
+    const bool in_the_middle =
+        !held_.empty() && held_.back()->kind == SliceKind::transaction && !held_.back()->last;
+    if (in_the_middle) return {};
+    CDC_RETURN_IF_ERROR(hand_over_all(commit_stall));
+    const bool whole = transactions_->is_open() && transactions_->mark().last;
     return whole ? commit(commit_stall) : Status{};
 }
 
@@ -200,6 +213,7 @@ Lsn KafkaSink::durable_lsn() const {
 
 Status KafkaSink::flush(milliseconds timeout) {
     CDC_RETURN_IF_ERROR(failure_);
+    CDC_RETURN_IF_ERROR(hand_over_all(timeout));
     if (!transactions_) return settle(timeout);
     const bool whole = transactions_->dirty() && transactions_->mark().last;
     return whole ? commit(timeout) : Status{};

@@ -4,6 +4,7 @@
 //   e:
 //           their source_id as a JSON string, so that those of one table, prefix, database stay in order
 //   value   the envelope, not copied: the slice is kept until its messages are acknowledged
+// While many messages are in flight, what comes is held back (decision 0215).
 // A delete is followed by a null value under its key where tombstones are on. An update that changed its key
 // goes as a delete under the old key and the update under the new one (key_change.h).
 //
@@ -26,7 +27,9 @@
 // kafka_sink_reports.cpp: what librdkafka says about them.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -82,10 +85,17 @@ class KafkaSink final : public Sink, private kafka::ProducerListener {
                    const std::string& prefix);
     Status start_transactions(const SinkContext& context, const kafka::ProducerNeeds& needs,
                               const kafka::TransactionLimits& limits);
+    // So many messages in flight keep nothing back.
+    static constexpr std::size_t few_messages = 64;
+
     Status commit(std::chrono::milliseconds stall);
     Status settle(std::chrono::milliseconds stall);
     void give_up_transaction();
 
+    bool may_hand_over() const;
+    Status hand_over_round();
+    Status hand_over_all(std::chrono::milliseconds stall);
+    Status hand_over(const SlicePtr& slice);
     Status send(Entry& entry, const Event& event);
     Status send_key_change(Entry& entry, kafka::Topic& topic, const Event& event);
     Status produced(Entry& entry, const kafka::Topic& topic, const Event& event, rd_kafka_resp_err_t error);
@@ -110,7 +120,12 @@ class KafkaSink final : public Sink, private kafka::ProducerListener {
     std::optional<kafka::Transactions> transactions_;  // none: at least once
     std::optional<kafka::BrokerWatch> watch_;
     std::size_t batch_bytes_ = 0;  // more than this is alone in its produce request
-    Status failure_;               // the first since open
+    std::deque<SlicePtr> held_;    // written, and not handed over to librdkafka yet
+    std::size_t held_bytes_ = 0;
+    std::size_t most_held_ = 0;
+    std::size_t round_bytes_ = 0;
+    Lsn advance_to_;   // announced behind what is held
+    Status failure_;   // the first since open
     std::string gap_;  // the producer stopped as it would have left a gap; the gap's report is still to come
     bool purged_ = false;  // the Kafka transaction was given up; the reason's report may still be to come
     bool closing_ = false;

@@ -1,4 +1,5 @@
 // KafkaSink: events to messages.
+#include <algorithm>
 #include <utility>
 
 #include "base/failpoint.h"
@@ -14,6 +15,40 @@ using std::chrono::milliseconds;
 
 Status KafkaSink::write(const SlicePtr& slice) {
     CDC_RETURN_IF_ERROR(failure_);
+    held_.push_back(slice);
+    held_bytes_ += slice->bytes.size();
+    return may_hand_over() ? hand_over_round() : Status{};
+}
+
+// librdkafka sends a partition's next request when the former one is answered, and until then its thread
+// polls without a pause over a queue with anything in it (decision 0215): what comes meanwhile waits here.
+bool KafkaSink::may_hand_over() const {
+    if (held_.empty()) return false;
+    if (held_bytes_ >= most_held_) return true;  // far brokers: librdkafka keeps all partitions busy
+    return window_.in_flight() <= few_messages;
+}
+
+// About as much as goes into one request for each partition.
+Status KafkaSink::hand_over_round() {
+    for (std::size_t bytes = 0; !held_.empty() && bytes < round_bytes_;) {
+        const SlicePtr slice = std::move(held_.front());
+        held_.pop_front();
+        bytes += slice->bytes.size();
+        held_bytes_ -= slice->bytes.size();
+        CDC_RETURN_IF_ERROR(hand_over(slice));
+    }
+    return held_.empty() && advance_to_ != Lsn{} ? advance(std::exchange(advance_to_, Lsn{})) : Status{};
+}
+
+Status KafkaSink::hand_over_all(milliseconds stall) {
+    while (!held_.empty()) {
+        if (!may_hand_over()) CDC_RETURN_IF_ERROR(settle(stall));
+        CDC_RETURN_IF_ERROR(hand_over_round());
+    }
+    return {};
+}
+
+Status KafkaSink::hand_over(const SlicePtr& slice) {
     Entry& entry = window_.open(slice);
     for (const Event& event : slice->events) {
         const bool boundary = event.op == Op::begin || event.op == Op::end;
@@ -36,6 +71,9 @@ Status KafkaSink::send(Entry& entry, const Event& event) {
     const Result<kafka::Topic*> found = topics_.of(event);
     if (!found.ok()) return found.status();
     kafka::Topic& topic = *found.value();
+    round_bytes_ =
+        batch_bytes_ * 3 / 4 *
+        static_cast<std::size_t>(std::clamp(topic.partitions.load(std::memory_order_relaxed), 1, 8));
     if (!topic.refusal.empty()) return park(entry, topic, event, topic.refusal);
     // Also where it was the delete of an update's old key that was refused: the update tells of both.
     if (const std::string* reason = dead_letters_.reason_for(event))

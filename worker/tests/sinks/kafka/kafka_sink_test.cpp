@@ -148,5 +148,24 @@ TEST_F(KafkaSinkTest, KeepsASliceUntilItsMessagesAreAcknowledgedAndNoLonger) {
     EXPECT_EQ(budget.held(), 0U) << "close gives up what is not acknowledged";
 }
 
+TEST_F(KafkaSinkTest, HoldsBackWhatComesWhileManyMessagesAreInFlightAndThePositionBehindIt) {
+    start_own_cluster(1);
+    KafkaSink sink(config());
+    SinkContext context;
+    ASSERT_TRUE(sink.open(context).ok());
+    rd_kafka_mock_broker_set_rtt(cluster_->native(), 1, 200);
+    const std::vector<SlicePtr> slices = {
+        make_transaction(Lsn{0x100}, Lsn{0x180}, versions_of_keys(500, 1))[0],
+        make_transaction(Lsn{0x200}, Lsn{0x280}, versions_of_keys(500, 2))[0]};
+    ByteBudget budget(64 << 20, [] {});
+    auto last = make_transaction(Lsn{0x300}, Lsn{0x380}, versions_of_keys(500, 3), 1, &budget);
+    write_all(sink, slices);
+    ASSERT_TRUE(sink.write(last[0]).ok());
+    last.clear();
+    ASSERT_TRUE(sink.advance(Lsn{0x1000}).ok());
+    ASSERT_TRUE(run_until(sink, [&] { return sink.durable_lsn() >= Lsn{0x1000}; }).ok());
+    EXPECT_EQ(budget.held(), 0U) << "the position came behind the last of them";
+}
+
 }  // namespace
 }  // namespace cdc

@@ -306,3 +306,49 @@ SELECT slot_name, active, active_pid, restart_lsn, confirmed_flush_lsn, wal_stat
  WHERE plugin = 'cdc_envelope' AND database = pg_catalog.current_database();
 
 GRANT SELECT ON cdc_envelope.slots TO PUBLIC;
+
+-- Requests to read a table's present rows into a slot's stream, beside its changes, and how far each has come. Whoever
+-- may INSERT asks; whoever may UPDATE (the worker must) sets `wanted` and reports. The condition is run as SQL by the
+-- worker's role, in a transaction that can only read: grant INSERT to whom that role may be lent.
+CREATE TABLE cdc_envelope.snapshot_signal (
+    id             bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    slot_name      name NOT NULL,
+    schema_name    name NOT NULL,
+    table_name     name NOT NULL,
+    condition      text,                               -- SQL over the table's columns; null: all rows
+    chunk_rows     integer NOT NULL DEFAULT 10000 CHECK (chunk_rows > 0), -- read by one statement
+    wanted         text NOT NULL DEFAULT 'run' CHECK (wanted IN ('run', 'pause', 'stop')),
+    requested_by   name NOT NULL DEFAULT current_user,
+    requested_at   timestamptz NOT NULL DEFAULT now(),
+    -- by the worker:
+    state          text NOT NULL DEFAULT 'requested'
+        CHECK (state IN ('requested', 'running', 'paused', 'done', 'stopped', 'failed')),
+    run_id         text,                               -- beside each event that was read: the Kafka header cdc-run
+    rows_read      bigint NOT NULL DEFAULT 0,          -- delivered
+    rows_left_out  bigint NOT NULL DEFAULT 0,          -- the stream had told of them meanwhile
+    chunks         bigint NOT NULL DEFAULT 0,
+    estimated_rows bigint,
+    started_at     timestamptz,
+    updated_at     timestamptz,
+    message        text                                -- what it waits for, or why it failed
+);
+
+CREATE INDEX snapshot_signal_open ON cdc_envelope.snapshot_signal (slot_name, id)
+    WHERE state IN ('requested', 'running', 'paused');
+
+REVOKE ALL ON cdc_envelope.snapshot_signal FROM PUBLIC;
+
+COMMENT ON TABLE cdc_envelope.snapshot_signal IS 'requests to read a table beside a slot''s stream, and their progress';
+
+-- Wakes the worker, which reads the table: a notification says nothing, so that anybody may send one.
+CREATE FUNCTION cdc_envelope.on_snapshot_signal() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    NOTIFY cdc_envelope_snapshot;
+    RETURN NULL;
+END $$;
+
+REVOKE ALL ON FUNCTION cdc_envelope.on_snapshot_signal() FROM PUBLIC;
+
+CREATE TRIGGER snapshot_signal AFTER INSERT OR UPDATE OF wanted ON cdc_envelope.snapshot_signal
+    FOR EACH STATEMENT EXECUTE FUNCTION cdc_envelope.on_snapshot_signal();

@@ -17,7 +17,7 @@ _cdc_worker() {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} words=
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
-        words="run check version config --help --version"
+        words="run check snapshot version config --help --version"
     else
         case $previous in
             -c | --config)
@@ -31,6 +31,7 @@ _cdc_worker() {
             *)
                 case ${COMP_WORDS[1]} in
                     run) words="--config --pipeline --progress --log-level --help" ;;
+                    snapshot) words="start pause resume stop status --config --pipeline --table --where --help" ;;
                     check) words="--config --pipeline --format --help" ;;
                     version) words="--help" ;;
                     config) words="--markdown --help" ;;

@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "cli/cli.h"
 #include "cli/exit_code.h"
+#include "commands/snapshot_command.h"
 #include "config/load.h"
 #include "config/options.h"
 #include "pipeline/pipeline.h"
@@ -231,6 +232,8 @@ int execute(const cli::Command& command) {
             return with_config(command, run);
         case cli::Verb::check:
             return with_config(command, check);
+        case cli::Verb::snapshot:
+            return with_config(command, snapshot_command);
         case cli::Verb::config:
             std::fputs(config::options_markdown().c_str(), stdout);
             return cli::exit_ok;

@@ -15,6 +15,7 @@ constexpr const char* const about =
 constexpr const char* const main_footer = R"(Examples:
   cdc-worker check -c worker.yaml          is everything in place? what to mend, line by line
   cdc-worker run -c worker.yaml            run every pipeline of the file until SIGTERM
+  cdc-worker snapshot status -c worker.yaml   what tables are being read again, and how far
   cdc-worker run --help                    more about one command
 
 Exit codes:
@@ -51,6 +52,22 @@ Exit codes:
   0    nothing that would keep a pipeline from running
   2    wrong arguments or configuration
   3    at least one finding is an error)";
+
+constexpr const char* const snapshot_footer =
+    R"(Reads the present rows of tables into the stream of a pipeline that runs, between the changes to them. The
+requests are rows of cdc_envelope.snapshot_signal in the source's database; the worker must be allowed to SELECT, UPDATE
+and, for start, INSERT there.
+
+Examples:
+  cdc-worker snapshot start -c worker.yaml --table public.booking
+  cdc-worker snapshot start -c worker.yaml --table public.booking --where "changed_at > '2026-01-01'"
+  cdc-worker snapshot status -c worker.yaml
+  cdc-worker snapshot pause -c worker.yaml
+
+Exit codes:
+  0    done
+  1    the source can't be reached or refuses, or there was nothing to pause, resume or stop
+  2    wrong arguments or configuration)";
 
 constexpr const char* const version_footer = R"(Examples:
   cdc-worker version)";
@@ -107,6 +124,29 @@ void add_check(CLI::App& app, Command& result, std::string& format) {
     });
 }
 
+void add_snapshot(CLI::App& app, Command& result, std::string& action) {
+    CLI::App* snapshot = app.add_subcommand(
+        "snapshot", "read tables again, beside the stream: start, pause, resume, stop, status");
+    snapshot->add_option("action", action, "start, pause, resume, stop or status")
+        ->required()
+        ->type_name("")
+        ->check(word_of({"start", "pause", "resume", "stop", "status"}));
+    add_common(*snapshot, result);
+    snapshot
+        ->add_option("--table", result.table, "only this table, as schema.table; all captured ones otherwise")
+        ->type_name("TABLE");
+    snapshot->add_option("--where", result.where, "start: only the rows for which this SQL condition holds")
+        ->type_name("SQL");
+    snapshot->footer(snapshot_footer);
+    snapshot->callback([&result, &action] {
+        result.verb = Verb::snapshot;
+        if (action == "start") result.action = SnapshotAction::start;
+        if (action == "pause") result.action = SnapshotAction::pause;
+        if (action == "resume") result.action = SnapshotAction::resume;
+        if (action == "stop") result.action = SnapshotAction::stop;
+    });
+}
+
 void add_others(CLI::App& app, Command& result) {
     CLI::App* version = app.add_subcommand("version", "show the versions of the worker and its libraries");
     version->footer(version_footer);
@@ -145,6 +185,8 @@ std::variant<Command, Exit> parse(int argc, const char* const* argv) {
     app.set_version_flag("--version", "cdc-worker " CDC_WORKER_VERSION);
     add_run(app, result);
     add_check(app, result, format);
+    std::string action;
+    add_snapshot(app, result, action);
     add_others(app, result);
     if (argc < 2) return Exit{exit_usage, app.help() + "\n"};
     if (const std::string word = unknown_command(app, argc, argv); !word.empty())

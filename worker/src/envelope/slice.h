@@ -19,7 +19,7 @@ namespace cdc {
 
 enum class SliceKind {
     transaction,  // committed changes, in commit order
-    snapshot,     // rows read under the slot's snapshot (op r)
+    snapshot,     // rows read under a snapshot (op r): the slot's, or one beside the stream
     message,      // one non-transactional logical message: belongs to no commit, moves no position
 };
 
@@ -33,6 +33,11 @@ struct Slice {
     Lsn end_lsn;                // of the transaction, known in its last slice only; else none
     std::uint32_t xid = 0;
     std::int64_t commit_time_us = 0;  // ts_source as µs since 1970-01-01 UTC
+    // Of rows read beside the stream (docs/snapshots.md): which run they are of, else empty.
+    std::string run_id;
+    // Where not empty: what a sink that keeps its position stores with it, once it holds this slice and all
+    // before it. Opaque to the sinks; the latest holds.
+    std::string snapshot_progress;
     ByteBudget::Lease lease;
 
     Slice() = default;

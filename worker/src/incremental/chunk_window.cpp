@@ -151,6 +151,11 @@ Status ChunkWindow::open(Chunk chunk) {
     return {};
 }
 
+void ChunkWindow::drop() {
+    places_.clear();
+    chunk_.reset();
+}
+
 ChunkWindow::Closed ChunkWindow::close() {
     // A row may have moved since it was opened.
     const bool may_start = !chunk_->first || again_.may_start(chunk_->seen);

@@ -62,9 +62,15 @@ class ChunkWindow {
     };
     // The stream has come to the mark: every transaction that commits before it has been observed.
     Closed close();
+    // Lets the open chunk go, as if it had not been read.
+    void drop();
 
-    void forget(const Visibility& seen) { touched_.forget(seen); }
-    bool wants_forgetting() const { return touched_.wants_forgetting(); }
+    // What all later snapshots see is forgotten; to be called whenever it is wanted, or memory grows.
+    void forget(const Visibility& seen) {
+        touched_.forget(seen);
+        again_.forget(seen);
+    }
+    bool wants_forgetting() const { return touched_.wants_forgetting() || again_.wants_forgetting(); }
 
     // What the next chunk has to read too; the run is at its end only where it is empty.
     const RowsToReadAgain& read_again() const { return again_; }

@@ -23,14 +23,16 @@ class RowsToReadAgain {
 
     // key: as in Chunk::Row. Returns whether anything is new.
     bool add(std::string key, std::uint32_t xid) {
-        if (from_start()) {
-            before_start_.push_back(xid);
+        if (from_start_) {
+            if (before_start_.empty() || before_start_.back() != xid) before_start_.push_back(xid);
             return false;
         }
         if (!keys_.insert_or_assign(std::move(key), xid).second) return false;
         if (keys_.size() <= max_keys_) return true;
-        for (const auto& [each, of_each] : keys_)
-            before_start_.push_back(of_each.value_or(xid));
+        from_start_ = true;
+        for (const auto& [each, of_each] : keys_) {
+            if (of_each) before_start_.push_back(*of_each);
+        }
         keys_.clear();
         return true;
     }
@@ -43,15 +45,24 @@ class RowsToReadAgain {
             all.push_back(key);
         return all;
     }
-    bool empty() const { return keys_.empty() && before_start_.empty(); }
+    bool empty() const { return keys_.empty() && !from_start_; }
 
     // Whether the table is to be read from its start.
-    bool from_start() const { return !before_start_.empty(); }
+    bool from_start() const { return from_start_; }
     // Whether a chunk under this snapshot may be the new first one.
     bool may_start(const Visibility& seen) const {
         return std::ranges::all_of(before_start_, [&](std::uint32_t xid) { return seen.sees(xid); });
     }
-    void started() { before_start_.clear(); }
+    void started() {
+        from_start_ = false;
+        before_start_.clear();
+    }
+
+    // All later snapshots see what this one sees.
+    void forget(const Visibility& seen) {
+        std::erase_if(before_start_, [&](std::uint32_t xid) { return seen.sees(xid); });
+    }
+    bool wants_forgetting() const { return before_start_.size() > max_keys_; }
 
     // A chunk has read these keys, and what it read is delivered.
     void have_read(const std::vector<std::string>& keys, const Visibility& seen) {
@@ -64,6 +75,7 @@ class RowsToReadAgain {
   private:
     const std::size_t max_keys_;
     std::map<std::string, std::optional<std::uint32_t>> keys_;
+    bool from_start_ = false;
     std::vector<std::uint32_t> before_start_;  // transactions that the new first chunk must see
 };
 

@@ -7,6 +7,7 @@
 
 #include "base/backoff.h"
 #include "base/log.h"
+#include "pipeline/backfill.h"
 #include "pipeline/snapshot_phase.h"
 #include "pipeline/stream_loop.h"
 #include "source/plugin_options.h"
@@ -108,12 +109,16 @@ Status Pipeline::run_with(SinkGroup& sinks) {
     if (!start_lsn.ok()) return start_lsn.status();
     if (finished_) return {};
 
+    Backfill backfill(
+        {config_, application_name_, budget_, [&sinks] { return sinks.durable_lsn(); }, snapshot_progress_});
+    CDC_RETURN_IF_ERROR(backfill.start());
     CDC_RETURN_IF_ERROR(stream->start(source.slot, *start_lsn, source::stream_options(source)));
     CDC_RETURN_IF_ERROR(sinks.begin_streaming(positions_for(*start_lsn)));
     log_info("pipeline {}: streaming from {}", config_.name, start_lsn->to_string());
     statistics_.phase.store(Phase::streaming);
     progressed_ = true;
-    return StreamLoop({config_, *stream, sinks, budget_, room_, statistics_, stop_}, *start_lsn).run();
+    return StreamLoop({config_, *stream, sinks, budget_, room_, statistics_, stop_, backfill}, *start_lsn)
+        .run();
 }
 
 // While another worker holds the slot this one stands by: it must not open its sinks, for opening one may
@@ -162,6 +167,7 @@ Status Pipeline::open_sinks(SinkGroup& sinks, const SourceIdentity& identity) {
         return filter.captures(schema, table);
     };
     positions_.assign(sinks_.size(), {});
+    snapshot_progress_.assign(sinks_.size(), {});
     return sinks.on_each([this, &identity, context](Sink& sink, std::size_t i) -> Status {
         CDC_RETURN_IF_ERROR(sink.open(context));
         source::SinkPosition& position = positions_[i];
@@ -180,6 +186,7 @@ Status Pipeline::open_sinks(SinkGroup& sinks, const SourceIdentity& identity) {
         if (!stored.ok()) return stored.status();
         if (stored->has_value()) {
             const StoredPosition& s = **stored;
+            snapshot_progress_[i] = s.snapshot_progress;
             position.stored = {s.system_identifier, s.timeline, s.slot, s.end_lsn, s.streaming};
         }
         return {};

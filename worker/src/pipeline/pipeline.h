@@ -66,6 +66,7 @@ class Pipeline {
     source::SqlTableCatalog catalog_;
     SourceIdentity identity_;
     std::vector<source::SinkPosition> positions_;  // of this attempt
+    std::vector<std::string> snapshot_progress_;   // of each sink, of this attempt
     std::map<std::size_t, Lsn> remembered_;  // durable LSN, this process, of sinks that keep no position
     SourceIdentity remembered_identity_;
     bool snapshot_taken_ = false;  // by this process

@@ -93,7 +93,7 @@ void SliceBuilder::count(const Event& event) {
     ++*run_count_;
 }
 
-Result<SlicePtr> SliceBuilder::stream_slice(std::string_view payload) {
+Result<std::shared_ptr<Slice>> SliceBuilder::stream_slice(std::string_view payload) {
     auto slice = std::make_shared<Slice>();
     slice->bytes.assign(payload);
     CDC_RETURN_IF_ERROR(read_lines(*slice));
@@ -110,10 +110,11 @@ Result<SlicePtr> SliceBuilder::stream_slice(std::string_view payload) {
             CDC_RETURN_IF_ERROR(accept(*slice, event));
     }
     slice->lease = budget_.take(weight(*slice));
-    return SlicePtr(std::move(slice));
+    return slice;
 }
 
-Result<SlicePtr> SliceBuilder::snapshot_slice(std::string payload, std::int64_t rows, Lsn consistent_point) {
+Result<std::shared_ptr<Slice>> SliceBuilder::snapshot_slice(std::string payload, std::int64_t rows,
+                                                            Lsn consistent_point) {
     auto slice = std::make_shared<Slice>();
     slice->kind = SliceKind::snapshot;
     slice->bytes = std::move(payload);
@@ -124,7 +125,7 @@ Result<SlicePtr> SliceBuilder::snapshot_slice(std::string payload, std::int64_t 
         if (event.op != Op::read) return Status::fatal("the snapshot sent an event that is not a read");
     }
     slice->lease = budget_.take(weight(*slice));
-    return SlicePtr(std::move(slice));
+    return slice;
 }
 
 }  // namespace cdc

@@ -22,9 +22,10 @@ class SliceBuilder {
     explicit SliceBuilder(ByteBudget& budget) : budget_(budget) {}
 
     // One message of the stream: lines of one transaction, or one non-transactional message.
-    Result<SlicePtr> stream_slice(std::string_view payload);
+    Result<std::shared_ptr<Slice>> stream_slice(std::string_view payload);
     // Lines of op r, read at consistent_point; rows: how many, 0 where not known.
-    Result<SlicePtr> snapshot_slice(std::string payload, std::int64_t rows, Lsn consistent_point);
+    Result<std::shared_ptr<Slice>> snapshot_slice(std::string payload, std::int64_t rows,
+                                                  Lsn consistent_point);
 
     // Whether a transaction has begun and not ended.
     bool in_transaction() const { return open_; }

@@ -62,8 +62,7 @@ class Readers {
             source::RowBatch& batch = (*rows)->batch;
             const std::int64_t count = batch.rows;
             const auto bytes = static_cast<std::int64_t>(batch.bytes.size());
-            const Result<SlicePtr> slice =
-                builder.snapshot_slice(std::move(batch.bytes), count, consistent_point_);
+            const auto slice = builder.snapshot_slice(std::move(batch.bytes), count, consistent_point_);
             if (!slice.ok()) return slice.status();
             parts_.sinks.write(*slice);
             parts_.statistics.snapshot_rows += count;

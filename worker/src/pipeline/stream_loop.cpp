@@ -26,6 +26,8 @@ constexpr std::chrono::milliseconds kSilence = 10s;
 std::chrono::milliseconds ask_after(const config::Source& source) {
     return std::min(kSilence, source.receive_timeout / 2);
 }
+// The same while rows that were read beside the stream wait for it to reach them.
+constexpr auto kWhileAChunkWaits = 20ms;
 
 }  // namespace
 
@@ -40,6 +42,7 @@ Status StreamLoop::run() {
     while (true) {
         parts_.sinks.changed().clear();
         parts_.room.clear();
+        parts_.backfill.changed().clear();
         if (std::optional<Status> failed = parts_.sinks.failure()) return *failed;
         if (parts_.stop.requested() && may_finish()) return finish();
         CDC_RETURN_IF_ERROR(read_available());
@@ -47,7 +50,8 @@ Status StreamLoop::run() {
         CDC_RETURN_IF_ERROR(send_feedback_if_due());
         const auto silence_ends =
             last_heard_ + (asked_ ? parts_.config.source.receive_timeout : ask_after(parts_.config.source));
-        if (!more_) wait(std::min({next_feedback_, stop_deadline_, silence_ends}));
+        const auto ask = parts_.backfill.waits() ? last_asked_ + kWhileAChunkWaits : Clock::time_point::max();
+        if (!more_) wait(std::min({next_feedback_, stop_deadline_, silence_ends, ask}));
     }
 }
 
@@ -67,7 +71,7 @@ Status StreamLoop::read_available() {
         if (const auto* data = std::get_if<source::XLogData>(&**message)) {
             CDC_RETURN_IF_ERROR(take(*data));
         } else {
-            take(std::get<source::Keepalive>(**message));
+            CDC_RETURN_IF_ERROR(take(std::get<source::Keepalive>(**message)));
         }
         // While stopping, nothing new is begun.
         if (parts_.stop.requested() && !builder_.in_transaction()) return {};
@@ -76,9 +80,11 @@ Status StreamLoop::read_available() {
 }
 
 Status StreamLoop::take(const source::XLogData& data) {
-    const Result<SlicePtr> slice = builder_.stream_slice(data.payload);
+    const auto slice = builder_.stream_slice(data.payload);
     if (!slice.ok()) return slice.status();
-    const Slice& taken = **slice;
+    Slice& taken = **slice;
+    if (taken.first) CDC_RETURN_IF_ERROR(write_due(taken.commit_lsn));
+    CDC_RETURN_IF_ERROR(parts_.backfill.observe(taken));
     Statistics& statistics = parts_.statistics;
     const auto marks = static_cast<std::int64_t>(taken.first) + static_cast<std::int64_t>(taken.last);
     statistics.events += static_cast<std::int64_t>(taken.events.size()) - marks;
@@ -92,12 +98,31 @@ Status StreamLoop::take(const source::XLogData& data) {
     return {};
 }
 
-void StreamLoop::take(const source::Keepalive& keepalive) {
+Status StreamLoop::take(const source::Keepalive& keepalive) {
     reply_requested_ = reply_requested_ || keepalive.reply_requested;
-    if (builder_.in_transaction()) return;
+    if (builder_.in_transaction()) return {};
     received_ = std::max(received_, keepalive.wal_end);
     parts_.statistics.received_lsn.store(received_.value, std::memory_order_relaxed);
+    CDC_RETURN_IF_ERROR(write_due(received_));
     parts_.sinks.advance(received_);
+    return {};
+}
+
+// Rows that were read beside the stream and belong before what commits at `reached` or later.
+Status StreamLoop::write_due(Lsn reached) {
+    const auto slices = parts_.backfill.take_due(reached);
+    if (!slices.ok()) return slices.status();
+    for (const SlicePtr& slice : *slices) {
+        parts_.statistics.snapshot_rows += static_cast<std::int64_t>(slice->events.size());
+        parts_.statistics.bytes += static_cast<std::int64_t>(slice->bytes.size());
+        parts_.sinks.write(slice);
+    }
+    return {};
+}
+
+// Whether the server should say how far it is, as rows that were read beside the stream belong there.
+bool StreamLoop::chunk_waits() const {
+    return Clock::now() >= last_asked_ + kWhileAChunkWaits && parts_.backfill.waits();
 }
 
 void StreamLoop::heard() {
@@ -119,14 +144,15 @@ Status StreamLoop::check_silence() const {
 }
 
 Status StreamLoop::send_feedback_if_due() {
-    const bool ask = !asked_ && silent(ask_after(parts_.config.source));
+    const bool ask = chunk_waits() || (!asked_ && silent(ask_after(parts_.config.source)));
     if (!reply_requested_ && !ask && Clock::now() < next_feedback_) return {};
     return send_feedback();
 }
 
 Status StreamLoop::send_feedback() {
     const Lsn durable = parts_.sinks.durable_lsn();
-    const bool ask = silent(ask_after(parts_.config.source));
+    const bool ask = chunk_waits() || silent(ask_after(parts_.config.source));
+    if (ask) last_asked_ = Clock::now();
     CDC_RETURN_IF_ERROR(failpoint("before_feedback"));
     CDC_RETURN_IF_ERROR(parts_.stream.send_feedback(std::max(received_, durable), durable, ask));
     CDC_RETURN_IF_ERROR(failpoint("after_feedback"));
@@ -169,8 +195,9 @@ void StreamLoop::wait(Clock::time_point until) {
     // A stop signal stays readable: it is waited for only until it has been seen.
     const int stop_fd = parts_.stop.requested() ? -1 : parts_.stop.fd();
     const int stream_fd = parts_.budget.has_room() ? parts_.stream.fd() : -1;
-    std::array<pollfd, 4> fds = {pollfd{stream_fd, POLLIN, 0}, pollfd{parts_.sinks.changed().fd(), POLLIN, 0},
-                                 pollfd{parts_.room.fd(), POLLIN, 0}, pollfd{stop_fd, POLLIN, 0}};
+    std::array<pollfd, 5> fds = {pollfd{stream_fd, POLLIN, 0}, pollfd{parts_.sinks.changed().fd(), POLLIN, 0},
+                                 pollfd{parts_.room.fd(), POLLIN, 0}, pollfd{stop_fd, POLLIN, 0},
+                                 pollfd{parts_.backfill.changed().fd(), POLLIN, 0}};
     ::poll(fds.data(), fds.size(), static_cast<int>(std::clamp<std::int64_t>(left, 0, 60000)));
     if ((fds[0].revents & POLLIN) != 0) heard();  // maybe a part of a message that takes minutes to come
 }

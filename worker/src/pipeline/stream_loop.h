@@ -18,6 +18,7 @@
 #include "base/event_fd.h"
 #include "base/status.h"
 #include "config/config.h"
+#include "pipeline/backfill.h"
 #include "pipeline/sink_group.h"
 #include "pipeline/slice_builder.h"
 #include "pipeline/statistics.h"
@@ -37,6 +38,7 @@ class StreamLoop {
         const EventFd& room;  // signalled by the budget
         Statistics& statistics;
         const StopSignal& stop;
+        Backfill& backfill;
     };
     explicit StreamLoop(const Parts& parts, Lsn start_lsn);
 
@@ -49,9 +51,11 @@ class StreamLoop {
 
     Status read_available();
     Status take(const source::XLogData& data);
-    void take(const source::Keepalive& keepalive);
+    Status take(const source::Keepalive& keepalive);
+    Status write_due(Lsn reached);
     Status send_feedback_if_due();
     Status send_feedback();
+    bool chunk_waits() const;
     void heard();
     bool silent(std::chrono::milliseconds limit) const;
     Status check_silence() const;
@@ -67,6 +71,7 @@ class StreamLoop {
     Clock::time_point next_feedback_;
     Clock::time_point last_heard_;  // when the server last said something, or was not listened to
     bool asked_ = false;            // to answer, since then
+    Clock::time_point last_asked_;  // for a keepalive
     Clock::time_point stop_deadline_ = Clock::time_point::max();
 };
 

@@ -6,7 +6,7 @@
 namespace cdc::pq {
 
 bool is_passing(std::string_view sqlstate) {
-    static constexpr std::array<std::string_view, 7> passing = {
+    static constexpr std::array<std::string_view, 8> passing = {
         "57P01",  // admin_shutdown
         "57P02",  // crash_shutdown
         "57P03",  // cannot_connect_now
@@ -14,6 +14,7 @@ bool is_passing(std::string_view sqlstate) {
         "53200",  // out_of_memory
         "40001",  // serialization_failure
         "40P01",  // deadlock_detected
+        "55P03",  // lock_not_available (lock_timeout)
     };
     return sqlstate.starts_with("08") || std::ranges::find(passing, sqlstate) != passing.end();
 }

@@ -56,6 +56,7 @@ struct StoredPosition {
     std::string slot;
     Lsn end_lsn;             // every transaction that ends at or before it is applied
     bool streaming = false;  // false: a snapshot was begun (and perhaps finished) but streaming has not
+    std::string snapshot_progress;  // of the last slice that had one (envelope/slice.h)
 };
 
 class Sink {

@@ -12,19 +12,25 @@ struct CancelDeleter {
     void operator()(PGcancel* cancel) const { PQfreeCancel(cancel); }
 };
 
+void drop_results(PGconn* connection) {
+    while (PGresult* result = PQgetResult(connection)) {
+        const bool copying = PQresultStatus(result) == PGRES_COPY_OUT;
+        PQclear(result);
+        char* row = nullptr;
+        while (copying && PQgetCopyData(connection, &row, 0) > 0)
+            PQfreemem(row);
+    }
+}
+
+}  // namespace
+
 void cancel_statement(PGconn* connection) {
     const std::unique_ptr<PGcancel, CancelDeleter> cancel(PQgetCancel(connection));
     char refusal[256];
     // A cancel that does not arrive leaves the statement to the server, which ends it with the connection.
     if (cancel != nullptr) PQcancel(cancel.get(), refusal, sizeof(refusal));
+    drop_results(connection);
 }
-
-void drop_results(PGconn* connection) {
-    while (PGresult* result = PQgetResult(connection))
-        PQclear(result);
-}
-
-}  // namespace
 
 Result<pq::Connection> open_source_connection(const std::string& dsn, const std::string& application_name,
                                               pq::Mode mode) {
@@ -52,7 +58,6 @@ Result<pq::Rows> query_interruptible(pq::Connection& connection, const std::stri
         while (PQisBusy(native) != 0) {
             if (stop && stop()) {
                 cancel_statement(native);
-                drop_results(native);
                 return Status::retry("stopped while waiting for the server");
             }
             pollfd entry{PQsocket(native), POLLIN, 0};

@@ -28,4 +28,7 @@ Result<pq::Rows> query_interruptible(pq::Connection& connection, const std::stri
                                      const StopCheck& stop, const std::function<void()>& on_wait = {},
                                      const std::function<Status(const PGresult*)>& on_refusal = {});
 
+// Has the server end the statement that runs, and drops what it still sends.
+void cancel_statement(PGconn* connection);
+
 }  // namespace cdc::source

@@ -94,7 +94,7 @@ TEST(Cli, ShowsHelpOnEveryLevel) {
     for (const char* flag : {"-h", "--help"}) {
         EXPECT_EQ(left({flag}).code, exit_ok);
         EXPECT_THAT(left({flag}).text, HasSubstr("Exit codes:"));
-        for (const char* name : {"run", "check", "version", "config"}) {
+        for (const char* name : {"run", "check", "snapshot", "version", "config"}) {
             const Exit exit = left({name, flag});
             EXPECT_EQ(exit.code, exit_ok) << name;
             EXPECT_THAT(exit.text, HasSubstr(std::string("Usage: cdc-worker ") + name));
@@ -126,7 +126,7 @@ std::set<std::string> long_options(const std::string& text) {
 // The options of every help text.
 std::set<std::string> all_options() {
     std::set<std::string> found = long_options(left({"--help"}).text);
-    for (const char* name : {"run", "check", "version", "config"})
+    for (const char* name : {"run", "check", "snapshot", "version", "config"})
         found.merge(long_options(left({name, "--help"}).text));
     return found;
 }
@@ -177,7 +177,7 @@ std::string completed(const std::string& words) {
 }
 
 TEST(Completion, OffersWhatFits) {
-    EXPECT_EQ(completed("\"\""), "run check version config --help --version\n");
+    EXPECT_EQ(completed("\"\""), "run check snapshot version config --help --version\n");
     EXPECT_EQ(completed("c"), "check config\n");
     EXPECT_EQ(completed("run --p"), "--pipeline --progress\n");
     EXPECT_EQ(completed("check --f"), "--format\n");

@@ -94,6 +94,7 @@ class Simulation {
     std::size_t left_out() const { return left_out_; }
     std::size_t read_whole() const { return chunks_; }
     std::size_t in_vain() const { return in_vain_; }
+    std::size_t dropped() const { return dropped_; }
 
   private:
     void step() {
@@ -116,6 +117,12 @@ class Simulation {
         }
     }
     void work() {
+        // The connection was lost in between.
+        if (window_.is_open() && source_.roll(5) == 0) {
+            first_ = first_of_open_;
+            window_.drop();
+            ++dropped_;
+        }
         if (done_ || window_.is_open()) return;
         for (const std::uint32_t xid : source_.ending()) {
             if (to_wait_for_.contains(xid)) return;
@@ -129,7 +136,7 @@ class Simulation {
         chunk.mark = Lsn{source_.lsn()};
         chunk.first = first_ || window_.read_again().from_start();
         if (chunk.first) after_ = -1;
-        first_ = false;
+        first_of_open_ = std::exchange(first_, false);
         chunk.again = window_.read_again().keys();
         rows_.clear();
         last_ = after_;
@@ -168,14 +175,14 @@ class Simulation {
     ChunkWindow window_;
     Consumer consumer_;
     std::set<std::uint32_t> to_wait_for_;
-    std::size_t streamed_ = 0, chunks_ = 0, left_out_ = 0, in_vain_ = 0;
+    std::size_t streamed_ = 0, chunks_ = 0, dropped_ = 0, left_out_ = 0, in_vain_ = 0;
     int after_ = -1, last_ = -1, in_range_ = 0, turns_ = 0, older_ = 0;
-    bool first_ = true, end_ = false, done_ = false;
+    bool first_ = true, first_of_open_ = false, end_ = false, done_ = false;
     std::vector<std::pair<int, ModelRow>> rows_;
 };
 
 TEST(ChunkWindowProperty, AConsumerEndsAsTheSourceIsAndNeverTakesAnOlderRow) {
-    std::size_t left_out = 0, chunks = 0, in_vain = 0;
+    std::size_t left_out = 0, chunks = 0, in_vain = 0, dropped = 0;
     for (std::uint32_t seed = 1; seed <= 3000 && !HasFailure(); ++seed) {
         SCOPED_TRACE("seed " + std::to_string(seed));
         const std::uint64_t first_xid = seed % 2 == 0 ? 700 : (std::uint64_t{3} << 32) - 60;
@@ -184,10 +191,12 @@ TEST(ChunkWindowProperty, AConsumerEndsAsTheSourceIsAndNeverTakesAnOlderRow) {
         left_out += simulation.left_out();
         chunks += simulation.read_whole();
         in_vain += simulation.in_vain();
+        dropped += simulation.dropped();
     }
     // The histories are such that it matters.
     EXPECT_GT(left_out, 1000u);
     EXPECT_GT(in_vain, 100u);
+    EXPECT_GT(dropped, 1000u);
     EXPECT_GT(chunks, 10000u);
 }
 

@@ -30,7 +30,7 @@ class SliceBuilderTest : public testing::Test {
 };
 
 TEST_F(SliceBuilderTest, AWholeTransactionInOneMessage) {
-    const Result<SlicePtr> slice =
+    const auto slice =
         builder.stream_slice(begin("0/10") + "\n" + row("0/10", 0, "a") + "\n" + row("0/10", 1, "b") + "\n" +
                              end("0/10", "0/40", 2, R"("public.a":1,"public.b":1)"));
     ASSERT_TRUE(slice.ok()) << slice.status().to_string();
@@ -45,8 +45,7 @@ TEST_F(SliceBuilderTest, AWholeTransactionInOneMessage) {
 
 TEST_F(SliceBuilderTest, TheBudgetIsGivenBackWithTheLastHolder) {
     {
-        const Result<SlicePtr> slice =
-            builder.stream_slice(begin("0/10") + "\n" + end("0/10", "0/40", 0, ""));
+        const auto slice = builder.stream_slice(begin("0/10") + "\n" + end("0/10", "0/40", 0, ""));
         ASSERT_TRUE(slice.ok());
         SlicePtr other = *slice;
         EXPECT_GT(budget.held(), 0u);
@@ -55,20 +54,20 @@ TEST_F(SliceBuilderTest, TheBudgetIsGivenBackWithTheLastHolder) {
 }
 
 TEST_F(SliceBuilderTest, ATransactionOverSeveralMessages) {
-    const Result<SlicePtr> first = builder.stream_slice(begin("0/10") + "\n" + row("0/10", 0, "a"));
+    const auto first = builder.stream_slice(begin("0/10") + "\n" + row("0/10", 0, "a"));
     ASSERT_TRUE(first.ok());
     EXPECT_TRUE((*first)->first);
     EXPECT_FALSE((*first)->last);
     EXPECT_TRUE(builder.in_transaction());
     ASSERT_TRUE(builder.stream_slice(row("0/10", 1, "a")).ok());
-    const Result<SlicePtr> last = builder.stream_slice(end("0/10", "0/40", 2, R"("public.a":2)"));
+    const auto last = builder.stream_slice(end("0/10", "0/40", 2, R"("public.a":2)"));
     ASSERT_TRUE(last.ok()) << last.status().to_string();
     EXPECT_TRUE((*last)->last);
 }
 
 TEST_F(SliceBuilderTest, AMissingEventIsFatal) {
     ASSERT_TRUE(builder.stream_slice(begin("0/10") + "\n" + row("0/10", 0, "a")).ok());
-    const Result<SlicePtr> slice = builder.stream_slice(row("0/10", 2, "a"));
+    const auto slice = builder.stream_slice(row("0/10", 2, "a"));
     ASSERT_FALSE(slice.ok());
     EXPECT_EQ(slice.status().code(), StatusCode::fatal);
     EXPECT_NE(slice.status().message().find("expected seq 1, received 2"), std::string::npos);
@@ -102,7 +101,7 @@ TEST_F(SliceBuilderTest, ANonTransactionalMessageBelongsToNoCommit) {
         R"("xid":null,"seq":null,"schema":null,"table":null,"key":null,"before":null,"after":null,)"
         R"("message":{"prefix":"p","transactional":false,"content":""},"evidence_id":"e"})";
     ASSERT_TRUE(builder.stream_slice(begin("0/10")).ok());
-    const Result<SlicePtr> slice = builder.stream_slice(message);
+    const auto slice = builder.stream_slice(message);
     ASSERT_TRUE(slice.ok()) << slice.status().to_string();
     EXPECT_EQ((*slice)->kind, SliceKind::message);
     EXPECT_FALSE((*slice)->last);
@@ -112,7 +111,7 @@ TEST_F(SliceBuilderTest, ANonTransactionalMessageBelongsToNoCommit) {
 TEST_F(SliceBuilderTest, ASnapshotHoldsReadsOnly) {
     std::string read = row("0/10", 0, "a");
     read.replace(read.find(R"("op_type":"c")"), 13, R"("op_type":"r")");
-    const Result<SlicePtr> slice = builder.snapshot_slice(read, 1, Lsn{0x10});
+    const auto slice = builder.snapshot_slice(read, 1, Lsn{0x10});
     ASSERT_TRUE(slice.ok()) << slice.status().to_string();
     EXPECT_EQ((*slice)->kind, SliceKind::snapshot);
     EXPECT_FALSE(builder.snapshot_slice(row("0/10", 0, "a"), 1, Lsn{0x10}).ok());

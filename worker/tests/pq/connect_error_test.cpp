@@ -79,7 +79,8 @@ TEST(ConnectError, text_that_only_looks_like_an_sqlstate_stays) {
 }
 
 TEST(Sqlstate, passing_troubles) {
-    for (const char* state : {"08006", "08001", "57P01", "57P02", "57P03", "53300", "40001", "40P01"}) {
+    for (const char* state :
+         {"08006", "08001", "57P01", "57P02", "57P03", "53300", "40001", "40P01", "55P03"}) {
         EXPECT_TRUE(is_passing(state)) << state;
     }
     for (const char* state : {"", "28P01", "42501", "22P02", "23505", "57014", "XX000"}) {

@@ -72,6 +72,7 @@ class Reader {
         literal(value ? "true" : "false");
         return value;
     }
+    bool follows(std::string_view text) const { return ok_ && rest_.starts_with(text); }
     bool ok() const { return ok_; }
     bool at_end() const { return rest_.empty(); }
 
@@ -130,6 +131,7 @@ void Checkpoint::take(const Slice& slice, const Event& event) {
 }
 
 void Checkpoint::take_end(const Slice& slice) {
+    if (!slice.snapshot_progress.empty()) snapshot_progress = slice.snapshot_progress;
     if (slice.kind != SliceKind::transaction || !slice.last) return;
     end_lsn = std::max(end_lsn, slice.end_lsn);
     if (slice.commit_lsn == commit_lsn) last = true;
@@ -150,6 +152,8 @@ std::string to_json(const Checkpoint& checkpoint) {
     append_member(out, "message_lsn", checkpoint.message_lsn.to_string());
     append_member(out, "owner", checkpoint.owner);
     append_member(out, "since", checkpoint.since);
+    if (!checkpoint.snapshot_progress.empty())
+        append_member(out, "snapshot_progress", checkpoint.snapshot_progress);
     return out + "}";
 }
 
@@ -175,6 +179,7 @@ Result<Checkpoint> read_checkpoint(std::string_view json) {
     checkpoint.message_lsn = reader.lsn("message_lsn");
     checkpoint.owner = reader.string("owner");
     checkpoint.since = reader.string("since");
+    if (reader.follows(",")) checkpoint.snapshot_progress = reader.string("snapshot_progress");
     reader.literal("}");
     if (!reader.ok() || !reader.at_end() || state == state_words.end()) {
         return Status::fatal("the newest record of the pipeline in the checkpoint topic is not a checkpoint",

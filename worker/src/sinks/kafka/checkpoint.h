@@ -32,13 +32,14 @@ struct Checkpoint {
     std::string system_identifier;
     std::uint32_t timeline = 0;
     CheckpointState state = CheckpointState::claimed;
-    Lsn end_lsn;            // every transaction that ends at or before it is delivered whole
-    Lsn commit_lsn;         // of the newest transaction of which anything is delivered
-    std::int64_t seq = -1;  // its newest delivered event; -1: only its beginning
-    bool last = true;       // whether it is delivered whole
-    Lsn message_lsn;        // of the newest non-transactional message delivered
-    std::string owner;      // "host:pid:random": the worker's process
-    std::string since;      // when it took over, UTC
+    Lsn end_lsn;                    // every transaction that ends at or before it is delivered whole
+    Lsn commit_lsn;                 // of the newest transaction of which anything is delivered
+    std::int64_t seq = -1;          // its newest delivered event; -1: only its beginning
+    bool last = true;               // whether it is delivered whole
+    Lsn message_lsn;                // of the newest non-transactional message delivered
+    std::string owner;              // "host:pid:random": the worker's process
+    std::string since;              // when it took over, UTC
+    std::string snapshot_progress;  // of rows read beside the stream (envelope/slice.h); empty: of none
 
     bool operator==(const Checkpoint&) const = default;
 

@@ -111,7 +111,8 @@ Result<std::optional<StoredPosition>> KafkaSink::stored_position() {
     if (!transactions_ || !transactions_->stored()) return std::optional<StoredPosition>{};
     const kafka::Checkpoint& stored = *transactions_->stored();
     return std::optional(StoredPosition{stored.system_identifier, stored.timeline, stored.slot,
-                                        stored.end_lsn, stored.state == kafka::CheckpointState::streaming});
+                                        stored.end_lsn, stored.state == kafka::CheckpointState::streaming,
+                                        stored.snapshot_progress});
 }
 
 void KafkaSink::close() {

@@ -83,8 +83,13 @@ Status KafkaSink::send(Entry& entry, const Event& event) {
     if (const std::string* reason = dead_letters_.reason_for(event))
         return park(entry, topic, event, *reason);
     const std::string_view key = message_key(event);
-    CDC_RETURN_IF_ERROR(produced(
-        entry, topic, event, producers_->present().produce(topics_.handle(topic), key, event.line, &entry)));
+    const std::string& run = entry.slice->run_id;
+    kafka::Producer& producer = producers_->present();
+    const rd_kafka_resp_err_t error =
+        run.empty() ? producer.produce(topics_.handle(topic), key, event.line, &entry)
+                    : producer.produce_with_headers(topics_.handle(topic), key, event.line,
+                                                    {{"cdc-run", run}}, &entry);
+    CDC_RETURN_IF_ERROR(produced(entry, topic, event, error));
     if (const std::string* reason = dead_letters_.reason_for(event))
         return park(entry, topic, event, *reason);
     if (event.op != Op::remove || !config_.tombstones || key.empty()) return {};

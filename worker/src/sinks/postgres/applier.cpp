@@ -57,6 +57,7 @@ Status Applier::apply_slice(const SlicePtr& slice) {
         load_.snapshot = true;
         load_.since = Clock::now();
     }
+    if (!slice->snapshot_progress.empty()) load_.snapshot_progress = slice->snapshot_progress;
     load_.rows += slice->events.size();
     load_.bytes += slice->bytes.size();
     if (batcher_.open_bytes() >= send_bytes) CDC_RETURN_IF_ERROR(send_batches());

@@ -118,6 +118,7 @@ class Applier {
         std::size_t rows = 0;
         std::size_t bytes = 0;
         Clock::time_point since;
+        std::string snapshot_progress;  // to be stored with it
     };
 
     // applier.cpp: slices and events
@@ -131,7 +132,9 @@ class Applier {
     Status wait_in_transaction();
 
     // load.cpp: the target transaction
-    bool has_load() const { return load_.begun || load_.snapshot || !load_.applied.empty(); }
+    bool has_load() const {
+        return load_.begun || load_.snapshot || !load_.applied.empty() || !load_.snapshot_progress.empty();
+    }
     bool load_is_large() const;
     Status begin();
     Status send_batches();

@@ -24,7 +24,8 @@ std::string position_ddl(const std::string& table) {
     return "CREATE TABLE IF NOT EXISTS " + table +
            " (projection_name text PRIMARY KEY, system_identifier text NOT NULL, timeline bigint NOT NULL, "
            "slot text NOT NULL, end_lsn pg_lsn NOT NULL, streaming boolean NOT NULL, "
-           "updated_at timestamptz NOT NULL DEFAULT now(), fence bigint NOT NULL DEFAULT 0) WITH (fillfactor "
+           "updated_at timestamptz NOT NULL DEFAULT now(), fence bigint NOT NULL DEFAULT 0, "
+           "snapshot_progress text) WITH (fillfactor "
            "= "
            "10)";
 }
@@ -48,7 +49,8 @@ std::string dead_letters_ddl(const std::string& table) {
 
 std::string move_sql(const std::string& position, const std::string& noted) {
     return "WITH moved AS (UPDATE " + position +
-           " SET end_lsn = $3::pg_lsn, updated_at = now() WHERE projection_name = $1 AND end_lsn = "
+           " SET end_lsn = $3::pg_lsn, updated_at = now(), snapshot_progress = coalesce(nullif($6, ''), "
+           "snapshot_progress) WHERE projection_name = $1 AND end_lsn = "
            "$2::pg_lsn AND fence = $5::bigint RETURNING 1)" +
            noted + " SELECT 1 / count(*), set_config('synchronous_commit', $4, true) FROM moved";
 }
@@ -56,8 +58,8 @@ std::string move_sql(const std::string& position, const std::string& noted) {
 std::string noted_in(const std::string& ledger) {
     return ", noted AS (INSERT INTO " + ledger +
            " (projection_name, commit_lsn, evidence_id, batch_id, source_commit, schema_version) SELECT $1, "
-           "a.commit_lsn, a.evidence_id, a.batch_id, $6, a.schema_version FROM moved, unnest($7::text[], "
-           "$8::text[], $9::text[], $10::integer[]) AS a(commit_lsn, evidence_id, batch_id, schema_version) "
+           "a.commit_lsn, a.evidence_id, a.batch_id, $7, a.schema_version FROM moved, unnest($8::text[], "
+           "$9::text[], $10::text[], $11::integer[]) AS a(commit_lsn, evidence_id, batch_id, schema_version) "
            "ON CONFLICT (projection_name, commit_lsn) DO UPDATE SET "
            "evidence_id = EXCLUDED.evidence_id, applied_at = now(), batch_id = EXCLUDED.batch_id, "
            "source_commit = EXCLUDED.source_commit, schema_version = EXCLUDED.schema_version)";
@@ -136,22 +138,24 @@ Status Ledger::create_tables(Session& session, const std::string& ledger_schema)
         if (!found.ok()) return found.status();
         if (!*found) CDC_RETURN_IF_ERROR(session.run_script("creating " + ledger_schema + "." + name, ddl));
     }
-    CDC_RETURN_IF_ERROR(add_fence(session, ledger_schema));
+    CDC_RETURN_IF_ERROR(add_column(session, ledger_schema, "fence", "bigint NOT NULL DEFAULT 0"));
+    CDC_RETURN_IF_ERROR(add_column(session, ledger_schema, "snapshot_progress", "text"));
     return session.run_script("creating the ledger", "COMMIT");
 }
 
 // A projection_position that an earlier release made.
-Status Ledger::add_fence(Session& session, const std::string& ledger_schema) {
+Status Ledger::add_column(Session& session, const std::string& ledger_schema, const std::string& name,
+                          const std::string& definition) {
     Result<bool> found =
         exists(session,
                "SELECT EXISTS (SELECT FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid "
                "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname "
-               "= $2 AND a.attname = 'fence' AND NOT a.attisdropped)",
-               {ledger_schema, "projection_position"});
+               "= $2 AND a.attname = $3 AND NOT a.attisdropped)",
+               {ledger_schema, "projection_position", name});
     if (!found.ok()) return found.status();
     if (*found) return {};
-    return session.run_script("adding fence to " + ledger_schema + ".projection_position",
-                              "ALTER TABLE " + position_ + " ADD COLUMN fence bigint NOT NULL DEFAULT 0");
+    return session.run_script("adding " + name + " to " + ledger_schema + ".projection_position",
+                              "ALTER TABLE " + position_ + " ADD COLUMN " + name + " " + definition);
 }
 
 // A session lock, so that it goes with the connection. It keeps two workers from taking a snapshot of the
@@ -204,7 +208,8 @@ Result<std::optional<StoredPosition>> Ledger::stored_position(Session& session) 
         "reading the position of projection " + context_->projection,
         "WITH touched AS (UPDATE " + position_ +
             " SET updated_at = updated_at WHERE projection_name = $1 RETURNING *) SELECT system_identifier, "
-            "timeline, slot, end_lsn, streaming, set_config('synchronous_commit', $2, true) FROM touched",
+            "timeline, slot, end_lsn, streaming, coalesce(snapshot_progress, ''), "
+            "set_config('synchronous_commit', $2, true) FROM touched",
         {context_->projection, session.durable_commit()});
     if (!rows.ok()) return rows.status();
     CDC_RETURN_IF_ERROR(session.run_script("reading the position", "COMMIT"));
@@ -215,6 +220,7 @@ Result<std::optional<StoredPosition>> Ledger::stored_position(Session& session) 
     position.slot = rows->text(0, 2);
     position.end_lsn = Lsn::parse(rows->text(0, 3)).value_or(Lsn{});
     position.streaming = rows->text(0, 4) == "t";
+    position.snapshot_progress = rows->text(0, 5);
     return std::optional<StoredPosition>(std::move(position));
 }
 
@@ -257,9 +263,10 @@ Status Ledger::begin_streaming(Session& session, Lsn stored, Lsn start_lsn) {
 }
 
 Status Ledger::send_move(Session& session, const PositionMove& move, Ticket ticket) {
-    std::vector<Parameter> parameters = {context_->projection, move.from.to_string(), move.to.to_string(),
-                                         move.durable ? session.durable_commit() : "off",
-                                         std::to_string(fence_)};
+    std::vector<Parameter> parameters = {
+        context_->projection,   move.from.to_string(),
+        move.to.to_string(),    move.durable ? session.durable_commit() : "off",
+        std::to_string(fence_), move.snapshot_progress};
     if (move.applied.empty()) return session.send(move_sql_, parameters, std::move(ticket));
     std::string lsns = array_head(text_oid, move.applied.size());
     std::string evidence = lsns, batches = lsns;

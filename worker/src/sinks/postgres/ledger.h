@@ -42,6 +42,7 @@ struct PositionMove {
     Lsn to;                // end LSN to store
     bool durable = false;  // the commit waits for the target's disk
     std::vector<AppliedTransaction> applied;
+    std::string snapshot_progress;  // to store (envelope/slice.h); empty: what is stored stays
 };
 
 // An event that the target refuses.
@@ -86,7 +87,8 @@ class Ledger {
 
   private:
     Status create_tables(Session& session, const std::string& ledger_schema);
-    Status add_fence(Session& session, const std::string& ledger_schema);
+    Status add_column(Session& session, const std::string& ledger_schema, const std::string& name,
+                      const std::string& definition);
     Status try_lock(Session& session);
     Status end_holder(Session& session);
     Status fenced(Result<pq::Rows> rows);

@@ -119,6 +119,7 @@ Status Applier::commit_load() {
     move.to = load_.to ? load_.to : position_;
     move.durable = !durable_under_way_ && !load_.applied.empty();
     move.applied = std::move(load_.applied);
+    move.snapshot_progress = std::move(load_.snapshot_progress);
     return commit(std::move(move));
 }
 

@@ -37,6 +37,16 @@ TEST(Checkpoint, IsOneLineOfJsonAndReadsBack) {
     EXPECT_EQ(*read, example());
 }
 
+TEST(Checkpoint, KeepsTheProgressOfASnapshotBesideTheStream) {
+    Checkpoint made = example();
+    made.snapshot_progress = "{\"run\":\"a\"}";
+    const std::string json = to_json(made);
+    EXPECT_TRUE(json.ends_with(R"(Z","snapshot_progress":"{\"run\":\"a\"}"})")) << json;
+    const Result<Checkpoint> read = read_checkpoint(json);
+    ASSERT_TRUE(read.ok()) << read.status().to_string();
+    EXPECT_EQ(*read, made);
+}
+
 TEST(Checkpoint, OfANewerVersionOrBrokenIsRefused) {
     const std::string json = to_json(example());
     EXPECT_THAT(read_checkpoint(R"({"version":2,"x":1})").status().message(),

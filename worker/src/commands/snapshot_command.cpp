@@ -1,0 +1,118 @@
+#include "commands/snapshot_command.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "cli/exit_code.h"
+#include "source/captured_tables.h"
+#include "source/snapshot_signal.h"
+#include "source/source_connection.h"
+
+namespace cdc {
+namespace {
+
+struct Name {
+    std::string schema, table;
+};
+
+// schema.table, as the configuration writes it; empty where all are meant.
+Name split(const std::string& name) {
+    const std::size_t dot = name.find('.');
+    if (dot == std::string::npos) return {};
+    return {name.substr(0, dot), name.substr(dot + 1)};
+}
+
+Result<int> start(pq::Connection& sql, const cli::Command& command, const config::Pipeline& pipeline) {
+    auto tables = source::captured_tables(sql, pipeline.source);
+    if (!tables.ok()) return tables.status();
+    const Name wanted = split(command.table);
+    int made = 0;
+    for (const source::CapturedTable& table : *tables) {
+        if (!command.table.empty() && (table.schema != wanted.schema || table.table != wanted.table))
+            continue;
+        // All that can be read so; a table that is named is judged by the worker, which says why not.
+        if (command.table.empty() && (table.unlogged || !table.has_key)) {
+            std::fprintf(stderr, "%s: table %s is left out: %s\n", pipeline.name.c_str(),
+                         source::display_name(table).c_str(),
+                         table.unlogged ? "it is unlogged" : "it has no key");
+            continue;
+        }
+        const auto asked =
+            source::request_snapshot(sql, pipeline.source.slot, table.schema, table.table, command.where);
+        if (!asked.ok()) return asked.status();
+        made += *asked;
+    }
+    if (made == 0) {
+        return Status::fatal(command.table.empty() ? "there is no table to read"
+                                                   : "the pipeline does not capture a table " + command.table,
+                             "tables are named schema.table; a partitioned one is read by its partitions");
+    }
+    return made;
+}
+
+// rows of about N (P %), R rows/s, about S s left
+void print_status(const std::string& pipeline, const source::SnapshotSignal& signal) {
+    const double passed = static_cast<double>(signal.rows + signal.left_out);
+    const double rate = signal.seconds > 0 ? passed / signal.seconds : 0;
+    std::printf("%s: %lld %s.%s %s, %lld rows", pipeline.c_str(), static_cast<long long>(signal.id),
+                signal.schema.c_str(), signal.table.c_str(), signal.state.c_str(),
+                static_cast<long long>(signal.rows));
+    const auto expected = static_cast<double>(signal.estimated_rows);
+    if (signal.state == "running" && expected > 0 && signal.condition.empty())
+        std::printf(" of about %.0f (%.0f %%)", expected, std::min(100.0, 100 * passed / expected));
+    std::printf(" in %lld chunks, %lld left out as newer ones had come",
+                static_cast<long long>(signal.chunks), static_cast<long long>(signal.left_out));
+    if (rate > 0) std::printf(", %.0f rows/s", rate);
+    if (signal.state == "running" && rate > 0 && expected > passed && signal.condition.empty())
+        std::printf(", about %.0f s left", (expected - passed) / rate);
+    if (!signal.message.empty()) std::printf("; %s", signal.message.c_str());
+    std::printf("\n");
+}
+
+Result<int> act(pq::Connection& sql, const cli::Command& command, const config::Pipeline& pipeline) {
+    const std::string& slot = pipeline.source.slot;
+    const Name name = split(command.table);
+    switch (command.action) {
+        case cli::SnapshotAction::start:
+            return start(sql, command, pipeline);
+        case cli::SnapshotAction::pause:
+            return source::want(sql, slot, "pause", name.schema, name.table);
+        case cli::SnapshotAction::resume:
+            return source::want(sql, slot, "run", name.schema, name.table);
+        case cli::SnapshotAction::stop:
+            return source::want(sql, slot, "stop", name.schema, name.table);
+        case cli::SnapshotAction::status:
+            break;
+    }
+    const auto signals = source::snapshot_signals(sql, slot, true);
+    if (!signals.ok()) return signals.status();
+    for (const source::SnapshotSignal& signal : *signals) {
+        if (command.table.empty() || (signal.schema == name.schema && signal.table == name.table))
+            print_status(pipeline.name, signal);
+    }
+    return 1;
+}
+
+}  // namespace
+
+int snapshot_command(const cli::Command& command, const config::Config& config) {
+    if (!command.table.empty() && split(command.table).table.empty()) {
+        std::fprintf(stderr, "cdc-worker: --table: \"%s\" is not schema.table\n", command.table.c_str());
+        return cli::exit_usage;
+    }
+    int count = 0;
+    for (const config::Pipeline& pipeline : config.pipelines) {
+        auto sql = source::open_source_connection(pipeline.source.dsn, "cdc-worker snapshot", pq::Mode::sql);
+        const Result<int> done = sql.ok() ? act(*sql, command, pipeline) : Result<int>(sql.status());
+        if (!done.ok()) {
+            std::fprintf(stderr, "%s: %s\n", pipeline.name.c_str(), done.status().to_string().c_str());
+            return cli::exit_failure;
+        }
+        count += *done;
+    }
+    if (count > 0) return cli::exit_ok;
+    std::fprintf(stderr, "cdc-worker: there is no snapshot under way\n");
+    return cli::exit_failure;
+}
+
+}  // namespace cdc

@@ -1,0 +1,116 @@
+// Backfill: reads tables beside the stream, as cdc_envelope.snapshot_signal asks for it, one after another.
+//
+// A thread of its own reads a chunk (source/key_chunk.h) and puts it into the window
+// (incremental/chunk_window.h); the pipeline's thread shows the window every slice of the stream, and when
+// the stream has come to the chunk's mark, writes what is left of it to the sinks. How far a run has come
+// goes with the last slice of each chunk, and with a transaction that adds to what must be read again: what
+// a sink stores of it is true of what it holds. docs/snapshots.md has the whole.
+//
+// Owner: the pipeline, for one attempt. Thread: as each method says. Failure: what is wrong with one run is
+// reported in its signal and ends that run; a lost connection is opened again. The stream does not depend on
+// it, except where a line can't be read (fatal).
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/byte_budget.h"
+#include "base/event_fd.h"
+#include "base/lsn.h"
+#include "base/status.h"
+#include "config/config.h"
+#include "envelope/slice.h"
+#include "incremental/chunk_window.h"
+#include "incremental/run_progress.h"
+#include "pipeline/slice_builder.h"
+#include "source/key_chunk.h"
+#include "source/snapshot_signal.h"
+
+namespace cdc {
+
+class Backfill {
+  public:
+    struct Parts {
+        const config::Pipeline& config;
+        const std::string& application_name;
+        ByteBudget& budget;
+        std::function<Lsn()> durable;  // of all sinks; from any thread
+        // Of each sink: the progress that it stores; empty where it keeps none, or has none yet.
+        std::vector<std::string> stored;
+    };
+    explicit Backfill(Parts parts);
+    ~Backfill();
+    Backfill(const Backfill&) = delete;
+    Backfill& operator=(const Backfill&) = delete;
+
+    // The pipeline's thread, before streaming starts: takes up the run that was under way, so that nothing
+    // of the stream is missed, and starts the reading. Without the table of signals it does nothing.
+    Status start();
+
+    // The pipeline's thread, before the slice is handed to the sinks.
+    Status observe(Slice& slice);
+    // The pipeline's thread, between two transactions: every transaction that commits before `reached` has
+    // been observed. Gives what is to be handed to the sinks now.
+    Result<std::vector<SlicePtr>> take_due(Lsn reached);
+    // Any thread: a chunk waits for the stream to come to its mark.
+    bool waits() const;
+    // Signalled when a chunk begins to wait.
+    const EventFd& changed() const { return changed_; }
+
+  private:
+    using Signal = source::SnapshotSignal;
+    // What take_due made of the last chunk.
+    struct Delivered {
+        bool whole = false;
+        std::int64_t rows = 0;
+        std::int64_t left_out = 0;
+        Lsn reached;
+    };
+
+    void run();
+    Status connect();
+    Status work();
+    Status handle(Signal signal);
+    Status take_up(const Signal& signal);
+    Status read_table(Signal& signal);
+    Status read_one(Signal& signal);
+    Status heed(Signal& signal);
+    Status wait_for_writers(Signal& signal);
+    Status forget_seen();
+    Result<Delivered> wait_for_delivery();
+    Status wait_until_durable(const Signal& signal, Lsn reached);
+    Status end(Signal& signal, const char* state, const std::string& message);
+    std::optional<incremental::RunProgress> stored_progress(const Signal& signal) const;
+    void activate(incremental::RunProgress progress);
+    bool pause(std::chrono::milliseconds time);
+    bool stopping() const;
+    std::vector<SlicePtr> to_slices(const incremental::ChunkWindow::Closed& closed, Status& failure);
+
+    const Parts parts_;
+    const source::StopCheck stop_check_;
+    EventFd changed_;
+    EventFd stop_;
+    // The reading thread's, once it runs.
+    std::optional<pq::Connection> sql_;
+    source::KeyTable table_;
+    SliceBuilder builder_;  // the pipeline's thread
+
+    mutable std::mutex mutex_;  // guards what follows
+    std::condition_variable delivered_now_;
+    std::optional<incremental::ChunkWindow> window_;  // of the run under way
+    incremental::RunProgress progress_;
+    std::string last_;  // of the open chunk
+    bool end_ = false;
+    ByteBudget::Lease lease_;  // the open chunk's bytes
+    std::optional<Delivered> delivered_;
+
+    std::thread thread_;
+};
+
+}  // namespace cdc

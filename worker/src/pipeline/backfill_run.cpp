@@ -1,0 +1,305 @@
+// Backfill: the reading thread.
+#include <poll.h>
+
+#include <algorithm>
+#include <array>
+#include <random>
+#include <set>
+#include <utility>
+
+#include "base/failpoint.h"
+#include "base/log.h"
+#include "pipeline/backfill.h"
+#include "source/source_connection.h"
+
+namespace cdc {
+
+using namespace std::chrono_literals;
+using incremental::RunProgress;
+
+namespace {
+
+constexpr auto look_interval = 5s;  // for signals whose notification was lost with a connection
+constexpr auto retry_interval = 1s;
+
+std::string random_id() {
+    std::random_device device;
+    std::string id;
+    for (int i = 0; i < 4; ++i)
+        id += fmt::format("{:08x}", device());
+    return id;
+}
+
+// Who may have changed the table in a transaction that has not ended.
+const char* const writers_sql =
+    "SELECT DISTINCT l.virtualtransaction, CASE WHEN l.pid IS NULL THEN 'the prepared transaction ' || "
+    "l.virtualtransaction ELSE 'process ' || l.pid || coalesce(' of ' || a.usename, '') || coalesce(', ' || "
+    "a.state, '') END FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid WHERE l.locktype = "
+    "'relation' AND l.granted AND l.relation = $1::oid AND l.database "
+    "= "
+    "(SELECT oid FROM pg_database WHERE datname = current_database()) AND l.mode IN ('RowExclusiveLock', "
+    "'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock') AND l.pid IS DISTINCT FROM "
+    "pg_backend_pid()";
+
+}  // namespace
+
+Status Backfill::connect() {
+    auto opened =
+        source::open_source_connection(parts_.config.source.dsn, parts_.application_name, pq::Mode::sql);
+    if (!opened.ok()) return opened.status();
+    sql_.emplace(std::move(*opened));
+    // Its commits wait for the server's own disk, which lets the stream have them, and for no standby; nobody
+    // who locks the signals keeps the worker from ending.
+    return sql_->execute("SET synchronous_commit = local; SET lock_timeout = '10s'");
+}
+
+// Sleeps until something is notified, at most so long; false where it is to stop.
+bool Backfill::pause(std::chrono::milliseconds time) {
+    std::array<pollfd, 2> entries = {pollfd{stop_.fd(), POLLIN, 0},
+                                     pollfd{sql_ ? PQsocket(sql_->native()) : -1, POLLIN, 0}};
+    ::poll(entries.data(), entries.size(), static_cast<int>(time.count()));
+    if (sql_ && entries[1].revents != 0) {
+        PQconsumeInput(sql_->native());
+        while (PGnotify* notice = PQnotifies(sql_->native()))
+            PQfreemem(notice);
+    }
+    return entries[0].revents == 0;
+}
+
+void Backfill::run() {
+    bool failing = false;
+    do {
+        Status status = sql_ ? Status{} : connect();
+        if (status.ok()) status = sql_->execute("LISTEN cdc_envelope_snapshot");
+        if (status.ok()) status = work();
+        if (status.ok() || stopping()) continue;
+        if (!std::exchange(failing, status.code() == StatusCode::retry))
+            log_warning("pipeline {}: snapshots beside the stream: {}", parts_.config.name,
+                        status.to_string());
+        sql_.reset();
+        if (status.code() != StatusCode::retry) return;
+    } while (pause(sql_ ? look_interval : std::chrono::milliseconds(retry_interval)));
+}
+
+Status Backfill::work() {
+    while (!stopping()) {
+        auto signals = source::snapshot_signals(*sql_, parts_.config.source.slot, false);
+        if (!signals.ok()) return signals.status();
+        if (signals->empty()) return {};
+        CDC_RETURN_IF_ERROR(handle(signals->front()));
+    }
+    return {};
+}
+
+Status Backfill::end(Signal& signal, const char* state, const std::string& message) {
+    {
+        const std::lock_guard lock(mutex_);
+        window_.reset();
+        lease_.release();
+    }
+    signal.state = state;
+    signal.message = message;
+    log_info("pipeline {}: snapshot {} of {}.{} is {}: {} rows in {} chunks{}", parts_.config.name, signal.id,
+             signal.schema, signal.table, state, signal.rows, signal.chunks,
+             message.empty() ? "" : "; " + message);
+    return source::report(*sql_, signal);
+}
+
+Status Backfill::handle(Signal signal) {
+    const bool under_way = [&] {
+        const std::lock_guard lock(mutex_);
+        return window_ && progress_.signal == signal.id;
+    }();
+    if (!under_way) {
+        signal.run_id = random_id();
+        signal.rows = signal.left_out = signal.chunks = 0;
+    }
+    const Status status = read_table(signal);
+    if (status.ok() || status.code() == StatusCode::retry) return status;
+    return end(signal, "failed", status.to_string());
+}
+
+// A signal to stop or to pause.
+Status Backfill::heed(Signal& signal) {
+    while (!stopping()) {
+        const auto wanted = source::wanted_of(*sql_, signal.id);
+        if (!wanted.ok()) return wanted.status();
+        signal.wanted = wanted->value_or("stop");
+        if (signal.wanted != "pause") break;
+        if (signal.state != "paused") {
+            signal.state = "paused";
+            CDC_RETURN_IF_ERROR(source::report(*sql_, signal));
+        }
+        CDC_RETURN_IF_ERROR(forget_seen());
+        pause(look_interval);
+    }
+    if (signal.state == "running" || signal.wanted == "stop") return {};
+    signal.state = "running";
+    return source::report(*sql_, signal);
+}
+
+Status Backfill::read_table(Signal& signal) {
+    CDC_RETURN_IF_ERROR(heed(signal));
+    if (signal.wanted == "stop") return end(signal, "stopped", "");
+    auto table = source::describe_table(*sql_, parts_.config.source, signal.schema, signal.table);
+    if (!table.ok()) return table.status();
+    table_ = std::move(*table);
+    signal.estimated_rows = table_.table.estimated_rows;
+    bool fresh = false;
+    {
+        const std::lock_guard lock(mutex_);
+        fresh = !window_ || progress_.signal != signal.id;
+        // After a lost connection nobody waits for the chunk that was open.
+        if (!fresh) window_->drop();
+        if (!fresh) {
+            signal.rows = progress_.rows;
+            signal.chunks = progress_.chunks;
+        }
+        delivered_.reset();
+        lease_.release();
+    }
+    if (fresh) {
+        RunProgress progress;
+        progress.signal = signal.id;
+        progress.run = signal.run_id;
+        activate(std::move(progress));
+        log_info("pipeline {}: snapshot {} of {} begins, run {}", parts_.config.name, signal.id,
+                 source::display_name(table_.table), signal.run_id);
+    }
+    signal.message.clear();
+    CDC_RETURN_IF_ERROR(source::report(*sql_, signal));
+    CDC_RETURN_IF_ERROR(wait_for_writers(signal));
+    for (;;) {
+        CDC_RETURN_IF_ERROR(heed(signal));
+        if (stopping()) return {};
+        if (signal.wanted == "stop") return end(signal, "stopped", "");
+        const bool done = [&] {
+            const std::lock_guard lock(mutex_);
+            return progress_.done;
+        }();
+        if (done) return end(signal, "done", "");
+        CDC_RETURN_IF_ERROR(read_one(signal));
+    }
+}
+
+Status Backfill::read_one(Signal& signal) {
+    while (!parts_.budget.has_room()) {
+        CDC_RETURN_IF_ERROR(forget_seen());
+        if (!pause(20ms)) return {};
+    }
+    source::ChunkRequest request;
+    request.condition = signal.condition;
+    request.max_rows = static_cast<std::size_t>(signal.chunk_rows);
+    request.max_bytes = parts_.config.memory_limit / 4;
+    {
+        const std::lock_guard lock(mutex_);
+        request.again = window_->read_again().keys();
+        if (request.again.size() > request.max_rows) request.again.resize(request.max_rows);
+        if (!window_->read_again().from_start()) request.after = progress_.after;
+        log_debug("pipeline {}: snapshot {} reads chunk {} of run {}, and {} rows again", parts_.config.name,
+                  signal.id, progress_.chunks + 1, progress_.run, request.again.size());
+    }
+    auto read = source::read_chunk(*sql_, parts_.config.source, table_, request, stop_check_);
+    if (!read.ok()) return read.status();
+    CDC_RETURN_IF_ERROR(failpoint("backfill_read"));
+    {
+        const std::lock_guard lock(mutex_);
+        // A row may be longer than the budget, and the stream must come to the mark all the same.
+        lease_ = parts_.budget.take(std::min(read->chunk.bytes.size(), parts_.budget.limit() / 2));
+        last_ = read->last;
+        end_ = read->end;
+        delivered_.reset();
+        CDC_RETURN_IF_ERROR(window_->open(std::move(read->chunk)));
+    }
+    changed_.signal();
+    CDC_RETURN_IF_ERROR(source::nudge(*sql_, signal.id));
+    const Result<Delivered> delivered = wait_for_delivery();
+    if (!delivered.ok() || stopping()) return delivered.status();
+    CDC_RETURN_IF_ERROR(failpoint("backfill_delivered"));
+    if (!delivered->whole) {
+        auto table = source::describe_table(*sql_, parts_.config.source, signal.schema, signal.table);
+        if (!table.ok()) return table.status();
+        table_ = std::move(*table);
+        return {};
+    }
+    signal.rows += delivered->rows;
+    signal.left_out += delivered->left_out;
+    bool done = false;
+    {
+        const std::lock_guard lock(mutex_);
+        signal.chunks = progress_.chunks;
+        done = progress_.done;
+    }
+    // Until then a crash would lose it, and nothing would bring it back.
+    if (done) CDC_RETURN_IF_ERROR(wait_until_durable(signal, delivered->reached));
+    return source::report(*sql_, signal);
+}
+
+Result<Backfill::Delivered> Backfill::wait_for_delivery() {
+    for (;;) {
+        {
+            std::unique_lock lock(mutex_);
+            delivered_now_.wait_for(lock, 1s, [&] { return delivered_.has_value() || stopping(); });
+            if (delivered_) return *std::exchange(delivered_, std::nullopt);
+        }
+        if (stopping()) return Delivered{};
+        CDC_RETURN_IF_ERROR(forget_seen());
+    }
+}
+
+// Whatever is waited for, the stream goes on and the window must not grow with it.
+Status Backfill::forget_seen() {
+    {
+        const std::lock_guard lock(mutex_);
+        if (!window_ || !window_->wants_forgetting()) return {};
+    }
+    auto rows = sql_->query("SELECT pg_current_snapshot()");
+    if (!rows.ok()) return rows.status();
+    const auto seen = incremental::Visibility::parse(rows->text(0, 0));
+    if (!seen.ok()) return seen.status();
+    const std::lock_guard lock(mutex_);
+    window_->forget(*seen);
+    return {};
+}
+
+// A position behind the chunk is durable only together with the chunk.
+Status Backfill::wait_until_durable(const Signal& signal, Lsn reached) {
+    CDC_RETURN_IF_ERROR(source::nudge(*sql_, signal.id));
+    while (parts_.durable() <= reached) {
+        CDC_RETURN_IF_ERROR(forget_seen());
+        if (!pause(100ms)) return {};
+    }
+    return {};
+}
+
+// A transaction that was streamed before the window was there may not be seen yet by snapshots; it has its
+// lock on the table as long.
+Status Backfill::wait_for_writers(Signal& signal) {
+    const std::string oid = std::to_string(table_.table.oid);
+    std::optional<std::set<std::string>> waited_for;
+    for (int look = 0;; ++look) {
+        auto rows = sql_->query(writers_sql, {oid.c_str()});
+        if (!rows.ok()) return rows.status();
+        std::set<std::string> left;
+        std::string who;
+        for (int row = 0; row < rows->count(); ++row) {
+            const std::string id(rows->text(row, 0));
+            if (waited_for && !waited_for->contains(id)) continue;
+            left.insert(id);
+            who = rows->text(row, 1);
+        }
+        if (left.empty()) break;
+        waited_for = std::move(left);
+        CDC_RETURN_IF_ERROR(forget_seen());
+        if (look % 100 == 20) {  // after 2 s, then every 10 s
+            signal.message = "waits for " + who + " to end, which may have changed the table";
+            log_info("pipeline {}: snapshot {} {}", parts_.config.name, signal.id, signal.message);
+            CDC_RETURN_IF_ERROR(source::report(*sql_, signal));
+        }
+        if (!pause(100ms)) return {};
+    }
+    signal.message.clear();
+    return {};
+}
+
+}  // namespace cdc

@@ -1,0 +1,61 @@
+// Reading a table beside the stream, in the order of its key, a chunk at a time: each in a short transaction
+// of its own, under a snapshot that is told with it (incremental/chunk.h).
+//
+// The table is locked (ACCESS SHARE) before the snapshot is taken: a TRUNCATE or a rewrite, which are not
+// MVCC-safe (PostgreSQL docs, "Caveats" of MVCC), are then either before the snapshot or after the chunk.
+//
+// Owner: the pipeline's Backfill. Thread: one at a time. Blocks while it waits for the server, asking `stop`.
+// Failure: retry where the connection broke or a lock could not be had in time, fatal where the table can't
+// be read in this way; the connection is then only good for rolling back or closing.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "config/config.h"
+#include "incremental/chunk.h"
+#include "incremental/chunk_window.h"
+#include "pq/connection.h"
+#include "source/captured_tables.h"
+#include "source/source_connection.h"
+
+namespace cdc::source {
+
+// A table as it is now, with its canonical key (docs/envelope.md, "key").
+struct KeyTable {
+    struct Column {
+        std::string name;
+        std::string quoted;
+        std::string type;  // as format_type has it
+    };
+    CapturedTable table;
+    std::string quoted;  // name, for SQL
+    std::vector<Column> key;
+    incremental::TableNames names;
+};
+
+// Fatal where the pipeline doesn't capture the table, or can't read it so: no key, a masked key, unlogged.
+Result<KeyTable> describe_table(pq::Connection& sql, const config::Source& source, const std::string& schema,
+                                const std::string& table);
+
+struct ChunkRequest {
+    std::string after;               // key of the last row read; empty: from the table's start
+    std::vector<std::string> again;  // keys of rows to read besides
+    std::string condition;           // SQL over the table's columns; empty: all rows
+    std::size_t max_rows = 10000;
+    std::size_t max_bytes = 16u << 20;  // of envelopes; one row may be longer
+};
+
+struct ReadChunk {
+    incremental::Chunk chunk;
+    std::string last;  // key of the last row in the order of the key; request.after where there was none
+    bool end = false;  // there are no rows behind it
+};
+
+Result<ReadChunk> read_chunk(pq::Connection& sql, const config::Source& source, const KeyTable& table,
+                             const ChunkRequest& request, const StopCheck& stop);
+
+}  // namespace cdc::source

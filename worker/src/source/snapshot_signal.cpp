@@ -1,0 +1,107 @@
+#include "source/snapshot_signal.h"
+
+#include <charconv>
+
+namespace cdc::source {
+namespace {
+
+const char* const open_states = "('requested', 'running', 'paused')";
+
+std::int64_t number(std::string_view text) {
+    std::int64_t value = 0;
+    std::from_chars(text.data(), text.data() + text.size(), value);
+    return value;
+}
+
+Result<int> affected(Result<pq::Rows> rows) {
+    if (!rows.ok()) return rows.status();
+    return rows->count();
+}
+
+}  // namespace
+
+Result<bool> has_snapshot_signals(pq::Connection& sql) {
+    auto rows = sql.query(
+        "SELECT coalesce(has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') AND "
+        "has_table_privilege(c.oid, 'UPDATE') AND NOT pg_is_in_recovery(), false) FROM pg_namespace n JOIN "
+        "pg_class c ON c.relnamespace "
+        "= "
+        "n.oid WHERE n.nspname = 'cdc_envelope' AND c.relname = 'snapshot_signal'");
+    if (!rows.ok()) return rows.status();
+    return rows->count() == 1 && rows->text(0, 0) == "t";
+}
+
+Result<std::vector<SnapshotSignal>> snapshot_signals(pq::Connection& sql, const std::string& slot,
+                                                     bool ended_too) {
+    const std::string open = std::string(" AND state IN ") + open_states;
+    auto rows = sql.query(
+        "SELECT id, schema_name, table_name, coalesce(condition, ''), wanted, state, coalesce(run_id, ''), "
+        "rows_read, rows_left_out, chunks, coalesce(estimated_rows, 0), coalesce(extract(epoch FROM CASE "
+        "WHEN "
+        "state IN ('running', 'paused') THEN now() ELSE updated_at END - started_at), 0), coalesce(message, "
+        "''), chunk_rows FROM cdc_envelope.snapshot_signal WHERE slot_name = $1" +
+            (ended_too ? std::string() : open) + " ORDER BY id",
+        {slot.c_str()});
+    if (!rows.ok()) return rows.status();
+    std::vector<SnapshotSignal> signals;
+    for (int row = 0; row < rows->count(); ++row) {
+        const auto text = [&](int column) { return std::string(rows->text(row, column)); };
+        signals.push_back({number(text(0)), text(1), text(2), text(3), text(4), text(5), text(6),
+                           number(text(7)), number(text(8)), number(text(9)), number(text(10)),
+                           number(text(13)), std::stod(text(11)), text(12)});
+    }
+    return signals;
+}
+
+Result<std::optional<std::string>> wanted_of(pq::Connection& sql, std::int64_t id) {
+    const std::string text = std::to_string(id);
+    auto rows =
+        sql.query("SELECT wanted FROM cdc_envelope.snapshot_signal WHERE id = $1::bigint", {text.c_str()});
+    if (!rows.ok()) return rows.status();
+    if (rows->count() == 0) return std::optional<std::string>();
+    return std::optional(std::string(rows->text(0, 0)));
+}
+
+Status report(pq::Connection& sql, const SnapshotSignal& signal) {
+    const std::string id = std::to_string(signal.id), rows = std::to_string(signal.rows),
+                      left_out = std::to_string(signal.left_out), chunks = std::to_string(signal.chunks),
+                      estimated = std::to_string(signal.estimated_rows);
+    return sql
+        .query(
+            "UPDATE cdc_envelope.snapshot_signal SET state = $2, run_id = nullif($3, ''), rows_read = "
+            "$4::bigint, rows_left_out = $5::bigint, chunks = $6::bigint, estimated_rows = $7::bigint, "
+            "message "
+            "= nullif($8, ''), started_at = coalesce(started_at, clock_timestamp()), updated_at = "
+            "clock_timestamp() WHERE id = $1::bigint",
+            {id.c_str(), signal.state.c_str(), signal.run_id.c_str(), rows.c_str(), left_out.c_str(),
+             chunks.c_str(), estimated.c_str(), signal.message.c_str()})
+        .status();
+}
+
+Status nudge(pq::Connection& sql, std::int64_t id) {
+    const std::string text = std::to_string(id);
+    return sql
+        .query("UPDATE cdc_envelope.snapshot_signal SET updated_at = clock_timestamp() WHERE id = $1::bigint",
+               {text.c_str()})
+        .status();
+}
+
+Result<int> request_snapshot(pq::Connection& sql, const std::string& slot, const std::string& schema,
+                             const std::string& table, const std::string& condition) {
+    return affected(
+        sql.query("INSERT INTO cdc_envelope.snapshot_signal (slot_name, schema_name, table_name, condition) "
+                  "VALUES ($1, "
+                  "$2, $3, nullif($4, '')) RETURNING id",
+                  {slot.c_str(), schema.c_str(), table.c_str(), condition.c_str()}));
+}
+
+Result<int> want(pq::Connection& sql, const std::string& slot, const std::string& wanted,
+                 const std::string& schema, const std::string& table) {
+    return affected(
+        sql.query("UPDATE cdc_envelope.snapshot_signal SET wanted = $2 WHERE slot_name = $1 AND ($3 = '' OR "
+                  "schema_name = $3 AND table_name = $4) AND state IN " +
+                      std::string(open_states) + " RETURNING id",
+                  {slot.c_str(), wanted.c_str(), schema.c_str(), table.c_str()}));
+}
+
+}  // namespace cdc::source

@@ -22,8 +22,10 @@ std::optional<std::string> environment(const std::string& name) {
     return std::nullopt;
 }
 
-void check_problem(const Problem& problem) {
+// A file that has the secret in plain text (libFuzzer learns it from what is compared) may be quoted with it.
+void check_problem(const Problem& problem, const std::string& text) {
     fuzz::expect(!problem.message.empty(), "a problem says what is wrong");
+    if (text.find(secret) != std::string::npos) return;
     const std::string shown = problem.to_string("worker.yaml");
     fuzz::expect(shown.find(secret) == std::string::npos, "a problem shows no secret");
 }
@@ -66,7 +68,7 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
     const Loaded loaded = load_text(text, environment);
     fuzz::expect(loaded.config.has_value() != has_errors(loaded.problems), "a configuration or an error");
     for (const Problem& problem : loaded.problems)
-        check_problem(problem);
+        check_problem(problem, text);
     if (loaded.config) {
         fuzz::expect(!loaded.config->pipelines.empty(), "there is a pipeline");
         for (const Pipeline& pipeline : loaded.config->pipelines)

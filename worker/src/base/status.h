@@ -2,7 +2,8 @@
 //
 // The code says what the caller may do about it, which is also the sinks' vocabulary (sinks/sink.h):
 //   ok      done
-//   retry   a passing trouble (connection lost, server starting): try again after a backoff
+//   retry   a passing trouble (connection lost, server starting): try again after a backoff; retry_now where
+//           something was learned, so that the next attempt goes otherwise and need not wait
 //   reject  this event can't be accepted, however often it is tried; others can
 //   fatal   nothing here mends it: stop and tell a person
 // A message follows PostgreSQL's style (lower case, no period, names the thing); the hint is the way out.
@@ -23,6 +24,11 @@ class [[nodiscard]] Status {
     static Status retry(std::string message, std::string hint = {}) {
         return {StatusCode::retry, std::move(message), std::move(hint)};
     }
+    static Status retry_now(std::string message, std::string hint = {}) {
+        Status status = retry(std::move(message), std::move(hint));
+        status.now_ = true;
+        return status;
+    }
     static Status reject(std::string message, std::string hint = {}) {
         return {StatusCode::reject, std::move(message), std::move(hint)};
     }
@@ -32,6 +38,7 @@ class [[nodiscard]] Status {
 
     bool ok() const { return code_ == StatusCode::ok; }
     StatusCode code() const { return code_; }
+    bool now() const { return now_; }  // retry_now
     const std::string& message() const { return message_; }
     const std::string& hint() const { return hint_; }
 
@@ -39,13 +46,18 @@ class [[nodiscard]] Status {
     std::string to_string() const { return hint_.empty() ? message_ : message_ + " (hint: " + hint_ + ")"; }
 
     // The same status, its message preceded by where it happened: "sink kafka: …".
-    Status in(const std::string& where) const { return {code_, where + ": " + message_, hint_}; }
+    Status in(const std::string& where) const {
+        Status status(code_, where + ": " + message_, hint_);
+        status.now_ = now_;
+        return status;
+    }
 
   private:
     Status(StatusCode code, std::string message, std::string hint)
         : code_(code), message_(std::move(message)), hint_(std::move(hint)) {}
 
     StatusCode code_ = StatusCode::ok;
+    bool now_ = false;
     std::string message_;
     std::string hint_;
 };

@@ -17,9 +17,12 @@ class Binder {
         pipeline.name = text(section, "name", check_name);
         pipeline.source = source(section.section("source"), section.value("name"));
         pipeline.snapshot = snapshot(section.section("snapshot"));
+        pipeline.slot = slot_fate(section.section("slot"));
         pipeline.memory_limit = section.value("memory_limit").number;
         pipeline.shutdown_timeout = duration(section, "shutdown_timeout");
         pipeline.retry_backoff_max = duration(section, "retry_backoff_max");
+        pipeline.retry_max_time = duration(section, "retry_max_time");
+        pipeline.heartbeat_interval = duration(section, "heartbeat_interval");
         for (const Section& item : section.sections("sinks"))
             sink(item, pipeline);
         check_memory(section, pipeline);
@@ -76,6 +79,16 @@ class Binder {
         return name.text.value;
     }
 
+    static Slot slot_fate(const Section& section) {
+        Slot slot;
+        const std::string& missing = section.value("on_missing").text.value;
+        if (missing == "create") slot.on_missing = OnMissing::create;
+        if (missing == "resnapshot") slot.on_missing = OnMissing::resnapshot;
+        if (section.value("on_shutdown").text.value == "drop") slot.on_shutdown = OnShutdown::drop;
+        slot.failover = section.value("failover").boolean;
+        return slot;
+    }
+
     static SnapshotMode snapshot_mode(std::string_view word) {
         if (word == "initial_only") return SnapshotMode::initial_only;
         if (word == "never") return SnapshotMode::never;
@@ -130,6 +143,7 @@ class Binder {
         source.batch_bytes = section.value("batch_bytes").number;
         source.feedback_interval = duration(section, "feedback_interval");
         source.receive_timeout = duration(section, "receive_timeout");
+        if (word("on_form_change") == "accept") source.on_form_change = OnFormChange::accept;
         for (const std::string_view key : {"projection", "source_commit"}) {
             if (section.value(key).given && section.value(key).valid && word(key).empty())
                 add(section.value(key), "the value is empty", "give it one, or remove the key");
@@ -216,6 +230,8 @@ class Binder {
         sink.commit_interval = duration(section, "commit_interval");
         sink.transaction_max_bytes = section.value("transaction_max_bytes").number;
         sink.on_reject = section.value("on_reject").text.value == "park" ? OnReject::park : OnReject::stop;
+        if (section.value("on_partition_change").text.value == "accept")
+            sink.on_partition_change = OnPartitionChange::accept;
     }
 
     PostgresSink postgres(const Section& section) {

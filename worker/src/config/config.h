@@ -19,6 +19,9 @@ struct StdoutSink {};
 // in a place for dead letters and go on.
 enum class OnReject { stop, park };
 
+// What happens when a topic has another number of partitions than before.
+enum class OnPartitionChange { stop, accept };
+
 struct KafkaSink {
     bool embedded = false;           // run librdkafka's in-process mock cluster instead of reaching a broker
     std::string brokers;             // bootstrap servers; required unless embedded
@@ -30,6 +33,7 @@ struct KafkaSink {
     std::chrono::milliseconds commit_interval{200};  // under load: how long a Kafka transaction gathers
     std::size_t transaction_max_bytes = 256u << 20;  // a longer source transaction is split
     OnReject on_reject = OnReject::stop;
+    OnPartitionChange on_partition_change = OnPartitionChange::stop;
     std::string dead_letter_topic;  // where refused events are parked; default: <prefix>._dead_letters
     std::map<std::string, std::string> properties;  // handed to librdkafka (security, compression, …)
 };
@@ -55,6 +59,19 @@ struct Snapshot {
     int readers = 2;                  // connections that read side by side
 };
 
+// What is done where the events' bytes would differ in form from those delivered before.
+enum class OnFormChange { fail, accept };
+
+// What is done where the slot is gone, or lost, though a sink has streamed from it.
+enum class OnMissing { fail, create, resnapshot };
+enum class OnShutdown { keep, drop };
+
+struct Slot {  // its name is the source's
+    OnMissing on_missing = OnMissing::fail;
+    OnShutdown on_shutdown = OnShutdown::keep;
+    bool failover = false;  // synchronised to standbys, PostgreSQL 17+
+};
+
 struct Source {
     std::string dsn;
     std::string slot;        // default: the pipeline's name
@@ -76,16 +93,20 @@ struct Source {
     std::size_t batch_bytes = 64u << 10;
     std::chrono::milliseconds feedback_interval{1000};
     std::chrono::milliseconds receive_timeout{300000};  // how long the server may say nothing
+    OnFormChange on_form_change = OnFormChange::fail;
 };
 
 struct Pipeline {
     std::string name;
     Source source;
+    Slot slot;
     Snapshot snapshot;
     std::size_t memory_limit = 32u << 20;  // bytes of events read and not yet durable
     std::chrono::milliseconds shutdown_timeout{
         30000};  // for SIGTERM: to finish the open transaction and flush
     std::chrono::milliseconds retry_backoff_max{30000};
+    std::chrono::milliseconds retry_max_time{0};      // without progress; 0: for ever
+    std::chrono::milliseconds heartbeat_interval{0};  // 0: none
     std::vector<Sink> sinks;
 };
 

@@ -1,6 +1,7 @@
 #include "config/options.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace cdc::config {
 namespace {
@@ -10,8 +11,9 @@ constexpr std::uint64_t MiB = std::uint64_t{1} << 20;
 constexpr std::uint64_t second = 1000;  // in milliseconds
 constexpr std::uint64_t hour = 3600 * second;
 
-const std::vector<Option>& table() {
-    static const std::vector<Option> all{
+// All but those of the kinds of sinks.
+std::vector<Option> pipeline_options() {
+    return {
         {.path = "log", .type = Type::section, .description = "The worker's log, on standard error."},
         {.path = "log.level",
          .type = Type::choice,
@@ -178,6 +180,45 @@ const std::vector<Option>& table() {
              "before the connection is given up and made anew. A network that is gone is noticed in half a "
              "minute without it: this is for one that hangs. Keep it above half of the server's "
              "`wal_sender_timeout`."},
+        {.path = "pipelines[].source.on_form_change",
+         .type = Type::choice,
+         .default_text = "fail",
+         .words = {"fail", "accept"},
+         .description =
+             "What is done at a start where events would have other bytes than those that a sink has: "
+             "another "
+             "release of the extension, or another `cluster`, `evidence`, `partition`, `int8`, `json`, "
+             "`masks` or "
+             "`max_value_bytes`. `fail`: exit code 1, and the message names what differs. `accept`: a "
+             "warning; the rows that a projection has stay as they are until they change."},
+        {.path = "pipelines[].slot",
+         .type = Type::section,
+         .description = "What becomes of the replication slot; its name is `source.slot`."},
+        {.path = "pipelines[].slot.on_missing",
+         .type = Type::choice,
+         .default_text = "fail",
+         .words = {"fail", "create", "resnapshot"},
+         .description =
+             "Where the slot is gone or lost (`wal_status`) though a sink has streamed from it, what was "
+             "committed since then can't be had any more. `fail`: the pipeline ends with exit code 1. "
+             "`resnapshot`: the slot is made anew with a snapshot, which replaces the projection's rows. "
+             "`create`: the slot is made anew and streaming goes on from there, without what is missing; a "
+             "warning says from where to where. At the first start `snapshot` decides."},
+        {.path = "pipelines[].slot.on_shutdown",
+         .type = Type::choice,
+         .default_text = "keep",
+         .words = {"keep", "drop"},
+         .description =
+             "`drop`: a clean stop (SIGTERM) drops the slot, so that the server keeps no WAL for it. That "
+             "forgets the position: what is committed before the next start is missing, and the next start "
+             "does what `on_missing` says."},
+        {.path = "pipelines[].slot.failover",
+         .type = Type::boolean,
+         .default_text = "false",
+         .description =
+             "Marks the slot to be synchronised to standbys, so that it is there after a failover "
+             "(PostgreSQL 17 and later; the standby needs `sync_replication_slots = on`, the primary "
+             "`synchronized_standby_slots`). `false` leaves the mark as it is."},
         {.path = "pipelines[].snapshot",
          .type = Type::section,
          .stands_for = "mode",
@@ -232,133 +273,35 @@ const std::vector<Option>& table() {
          .minimum = second / 5,
          .maximum = hour,
          .description = "The longest wait between two attempts while server or sinks can't be reached."},
+        {.path = "pipelines[].retry_max_time",
+         .type = Type::duration,
+         .default_note = "for ever",
+         .minimum = second,
+         .description =
+             "How long attempts may fail, without an event becoming durable in between, before the pipeline "
+             "ends with exit code 1. By default an outage is waited out however long it lasts."},
+        {.path = "pipelines[].heartbeat_interval",
+         .type = Type::duration,
+         .default_note = "none",
+         .minimum = second / 10,
+         .maximum = hour,
+         .description =
+             "How often a logical message of the prefix `cdc_envelope.heartbeat` is written into the "
+             "captured database, so that the slot moves on where only other databases of the server are "
+             "written to. It is not transactional: no sink gets it, except with `messages: all`."},
         {.path = "pipelines[].sinks",
          .type = Type::sections,
          .required = true,
          .description = "Where the events go; each gets all of them. An item has one key, the kind of sink."},
-        {.path = "pipelines[].sinks[].stdout",
-         .type = Type::section,
-         .description = "Every event as one line of JSON on standard output. At least once."},
-        {.path = "pipelines[].sinks[].kafka",
-         .type = Type::section,
-         .description =
-             "One topic per table, `<topic_prefix>.<schema>.<table>`; the record's key is the event's "
-             "`key`, its value the event. Effectively once for `read_committed` readers, in order per key."},
-        {.path = "pipelines[].sinks[].kafka.brokers",
-         .type = Type::text,
-         .default_note = "none; required unless `embedded`",
-         .description = "Bootstrap servers, as `host:port,host:port`."},
-        {.path = "pipelines[].sinks[].kafka.embedded",
-         .type = Type::boolean,
-         .default_text = "false",
-         .description =
-             "Runs librdkafka's in-process mock cluster instead of reaching a broker, for trials: it "
-             "keeps the newest few MB in memory and is gone at exit."},
-        {.path = "pipelines[].sinks[].kafka.topic_prefix",
-         .type = Type::text,
-         .default_note = "the pipeline's `name`",
-         .description = "The first part of every topic's name. Letters, digits, `.`, `_` and `-`."},
-        {.path = "pipelines[].sinks[].kafka.tombstones",
-         .type = Type::boolean,
-         .default_text = "false",
-         .description =
-             "Whether a record without a value follows each delete, so that a compacted topic forgets "
-             "the key."},
-        {.path = "pipelines[].sinks[].kafka.transaction_topic",
-         .type = Type::boolean,
-         .default_text = "false",
-         .description =
-             "Whether the `b` and `e` events (begin and end of a transaction) are published too, to "
-             "`<topic_prefix>._transactions`."},
-        {.path = "pipelines[].sinks[].kafka.transactions",
-         .type = Type::boolean,
-         .default_note = "`on`; `off` where `embedded`",
-         .description =
-             "`on`: events and position are written in Kafka transactions, whole source transactions in "
-             "each: a reader with `isolation.level=read_committed` sees every event exactly once. `off`: at "
-             "least once, up to 20 milliseconds sooner."},
-        {.path = "pipelines[].sinks[].kafka.checkpoint_topic",
-         .type = Type::text,
-         .default_note = "`<topic_prefix>._checkpoints`",
-         .description =
-             "The compacted topic that holds the position, with `transactions`. The sink makes it where it "
-             "does not exist. Losing it is losing the position."},
-        {.path = "pipelines[].sinks[].kafka.commit_interval",
-         .type = Type::duration,
-         .default_text = "200ms",
-         .minimum = 1,
-         .maximum = 60 * second,
-         .description =
-             "Under load: how long a Kafka transaction may gather source transactions. Whenever nothing "
-             "more is waiting it is committed at once."},
-        {.path = "pipelines[].sinks[].kafka.transaction_max_bytes",
-         .type = Type::bytes,
-         .default_text = "256MiB",
-         .minimum = 64 * KiB,
-         .description =
-             "A source transaction with more bytes of events than this, or one that takes longer than half "
-             "of `transaction.timeout.ms`, is spread over several Kafka transactions; its `b` and `e` "
-             "events (`transaction_topic`) say where it begins and ends."},
-        {.path = "pipelines[].sinks[].kafka.on_reject",
-         .type = Type::choice,
-         .default_text = "stop",
-         .words = {"stop", "park"},
-         .description =
-             "What happens to an event that the brokers refuse for good (too large, topic not "
-             "authorised): `stop` ends the pipeline with exit code 1; `park` puts the event whole, with the "
-             "reason in headers, into `dead_letter_topic` and goes on."},
-        {.path = "pipelines[].sinks[].kafka.dead_letter_topic",
-         .type = Type::text,
-         .default_note = "`<topic_prefix>._dead_letters`",
-         .description =
-             "Where refused events are parked. The sink makes it where it does not exist: kept for ever, "
-             "messages up to 100 MiB."},
-        {.path = "pipelines[].sinks[].kafka.properties",
-         .type = Type::map,
-         .secret = true,
-         .default_note = "none",
-         .description =
-             "Handed to librdkafka as they are (`security.protocol`, `sasl.password`, `linger.ms`, …; its "
-             "CONFIGURATION.md). One that would break the guarantee, such as `enable.idempotence: "
-             "false`, is refused at the start."},
-        {.path = "pipelines[].sinks[].postgres",
-         .type = Type::section,
-         .description =
-             "A projection: one table per source table, kept equal to it, each source transaction applied "
-             "whole and exactly once."},
-        {.path = "pipelines[].sinks[].postgres.dsn",
-         .type = Type::text,
-         .required = true,
-         .secret = true,
-         .description =
-             "The database that is written, as for `source.dsn`. The role needs CREATE on database and "
-             "schemas, or tables that exist."},
-        {.path = "pipelines[].sinks[].postgres.table",
-         .type = Type::text,
-         .default_text = "{schema}.{table}",
-         .description =
-             "The projection's tables, as `<schema>.<table>` with `{schema}` and `{table}` standing for "
-             "the source's."},
-        {.path = "pipelines[].sinks[].postgres.ledger_schema",
-         .type = Type::text,
-         .default_text = "public",
-         .description = "The schema of `projection_ledger` (one row per source transaction) and "
-                        "`projection_position`."},
-        {.path = "pipelines[].sinks[].postgres.deletes",
-         .type = Type::choice,
-         .default_text = "tombstone",
-         .words = {"tombstone", "delete"},
-         .description = "What a delete does: `tombstone` marks the row (`_deleted`), `delete` removes it."},
-        {.path = "pipelines[].sinks[].postgres.on_reject",
-         .type = Type::choice,
-         .default_text = "stop",
-         .words = {"stop", "park"},
-         .description =
-             "What happens to an event that the target refuses for good (a constraint of its own, a value "
-             "that it can't hold): `stop` ends the pipeline with exit code 1; `park` puts the event whole, "
-             "with "
-             "the reason, into `projection_dead_letter` and goes on."},
     };
+}
+
+const std::vector<Option>& table() {
+    static const std::vector<Option> all = [] {
+        std::vector<Option> joined = pipeline_options();
+        std::ranges::copy(sink_options(), std::back_inserter(joined));
+        return joined;
+    }();
     return all;
 }
 

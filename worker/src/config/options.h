@@ -45,6 +45,9 @@ struct Option {
     std::string_view section() const;
 };
 
+// Those of the kinds of sinks (options_of_sinks.cpp), the last part of the table.
+std::vector<Option> sink_options();
+
 // In the order of the documentation.
 std::span<const Option> options();
 // nullptr where there is no such option.

@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/backoff.h"
 #include "base/log.h"
+#include "config/quantity.h"
 #include "pipeline/backfill.h"
 #include "pipeline/snapshot_phase.h"
 #include "pipeline/stream_loop.h"
+#include "source/event_form.h"
+#include "source/heartbeat.h"
 #include "source/plugin_options.h"
 #include "source/slot.h"
 #include "source/source_connection.h"
@@ -25,7 +27,8 @@ Pipeline::Pipeline(const config::Pipeline& config, std::vector<std::unique_ptr<S
       sinks_(std::move(sinks)),
       stop_check_([this] { return stop_.requested(); }),
       budget_(config.memory_limit, [this] { room_.signal(); }),
-      catalog_(config.source.dsn, application_name_) {
+      catalog_(config.source.dsn, application_name_),
+      retries_(config.retry_backoff_max, config.retry_max_time) {
     for (const auto& sink : sinks_) {
         statistics_.sinks.push_back(std::make_unique<SinkStatistics>());
         statistics_.sinks.back()->name = sink->name();
@@ -41,24 +44,38 @@ Status Pipeline::run() {
             return {};
         }
         if (stop_.requested() && (status.ok() || status.code() == StatusCode::retry)) {
-            statistics_.phase.store(Phase::stopped);
             if (!status.ok()) log_info("pipeline {}: {}", config_.name, status.to_string());
-            return {};
+            return stopped(status.ok() && left_nothing_);
         }
         if (!status.ok() && status.code() != StatusCode::retry) {
             statistics_.phase.store(Phase::stopped);
             return status;
         }
-        wait_before_retry(status);
-        if (stop_.requested()) {
-            statistics_.phase.store(Phase::stopped);
-            return {};
-        }
+        CDC_RETURN_IF_ERROR(wait_before_retry(status));
+        if (stop_.requested()) return stopped(false);
     }
+}
+
+// orderly: the stream was ended with all that was read durable and confirmed.
+Status Pipeline::stopped(bool orderly) {
+    statistics_.phase.store(Phase::stopped);
+    if (config_.slot.on_shutdown != config::OnShutdown::drop) return {};
+    const config::Source& source = config_.source;
+    if (!orderly) {
+        log_warning("pipeline {}: slot \"{}\" is kept, as not everything that was read is durable",
+                    config_.name, source.slot);
+        return {};
+    }
+    CDC_RETURN_IF_ERROR(source::drop_slot(source.dsn, application_name_, source.slot));
+    log_info("pipeline {}: slot \"{}\" is dropped, as slot.on_shutdown says: its position is forgotten",
+             config_.name, source.slot);
+    return {};
 }
 
 Status Pipeline::attempt() {
     progressed_ = false;
+    left_nothing_ = false;
+    streaming_since_.reset();
     auto sinks = std::make_unique<SinkGroup>(sinks_, statistics_, stop_check_);
     const Status status = run_with(*sinks);
     remember(*sinks);
@@ -93,21 +110,13 @@ Status Pipeline::run_with(SinkGroup& sinks) {
 
     CDC_RETURN_IF_ERROR(open_sinks(sinks, identity_));
     CDC_RETURN_IF_ERROR(stream->identify());  // the positions just read may be newer than the first answer
-    std::optional<source::SlotState> slot;
-    {
-        Result<pq::Connection> sql =
-            source::open_source_connection(source.dsn, application_name_, pq::Mode::sql);
-        if (!sql.ok()) return sql.status();
-        Result<std::optional<source::SlotState>> state = source::slot_state(*sql, source.slot);
-        if (!state.ok()) return state.status();
-        slot = std::move(*state);
-    }
-    const Result<source::StartPlan> plan = source::plan_start(identity_, stream->server_flush_lsn(),
-                                                              source.slot, slot, snapshot_mode(), positions_);
-    if (!plan.ok()) return plan.status();
-    const Result<Lsn> start_lsn = begin(sinks, *plan);
+    const Result<source::StartPlan> planned = plan(*stream);
+    if (!planned.ok()) return planned.status();
+    const Result<Lsn> start_lsn = begin(sinks, *planned);
     if (!start_lsn.ok()) return start_lsn.status();
     if (finished_) return {};
+    if (config_.slot.failover)
+        CDC_RETURN_IF_ERROR(source::ensure_failover(source.dsn, application_name_, source.slot));
 
     Backfill backfill(
         {config_, application_name_, budget_, [&sinks] { return sinks.durable_lsn(); }, snapshot_progress_});
@@ -116,9 +125,46 @@ Status Pipeline::run_with(SinkGroup& sinks) {
     CDC_RETURN_IF_ERROR(sinks.begin_streaming(positions_for(*start_lsn)));
     log_info("pipeline {}: streaming from {}", config_.name, start_lsn->to_string());
     statistics_.phase.store(Phase::streaming);
-    progressed_ = true;
-    return StreamLoop({config_, *stream, sinks, budget_, room_, statistics_, stop_, backfill}, *start_lsn)
-        .run();
+    streaming_since_ = Clock::now();
+    const source::Heartbeat heartbeat(source.dsn, application_name_, config_.heartbeat_interval);
+    StreamLoop loop({config_, *stream, sinks, budget_, room_, statistics_, stop_, backfill}, *start_lsn);
+    const Status status = loop.run();
+    delivered_ = std::max(delivered_, loop.newest_commit());
+    progressed_ = loop.progressed();
+    left_nothing_ = status.ok() && loop.left_nothing();
+    return status;
+}
+
+// Where to begin: from the slot's state and the sinks' positions as they are now.
+Result<source::StartPlan> Pipeline::plan(source::ReplicationStream& stream) {
+    const config::Source& source = config_.source;
+    CDC_RETURN_IF_ERROR(follow_timelines(stream));
+    Result<pq::Connection> sql = source::open_source_connection(source.dsn, application_name_, pq::Mode::sql);
+    if (!sql.ok()) return sql.status();
+    const Result<std::optional<source::SlotState>> slot = source::slot_state(*sql, source.slot);
+    if (!slot.ok()) return slot.status();
+    Result<source::StartPlan> plan =
+        source::plan_start(identity_, stream.server_flush_lsn(), source.slot, *slot,
+                           {snapshot_mode(), config_.slot.on_missing}, positions_);
+    if (plan.ok() && plan->action != source::StartAction::snapshot)
+        CDC_RETURN_IF_ERROR(source::check_form(form_, source.on_form_change, positions_));
+    return plan;
+}
+
+// Positions of before a failover: taken over to the new timeline, or refused.
+Status Pipeline::follow_timelines(source::ReplicationStream& stream) {
+    if (!source::needs_history(identity_, positions_)) return {};
+    const Result<source::TimelineHistory> history = stream.timeline_history();
+    if (!history.ok()) return history.status();
+    const config::SnapshotMode mode = snapshot_mode();
+    const bool replaced = mode == config::SnapshotMode::always || mode == config::SnapshotMode::when_needed;
+    for (source::SinkPosition& position : positions_) {
+        const Status status = source::follow_timeline(identity_, *history, position);
+        if (status.ok()) continue;
+        if (!replaced) return status;
+        log_warning("pipeline {}: {}", config_.name, status.message());  // plan_start asks for a snapshot
+    }
+    return {};
 }
 
 // While another worker holds the slot this one stands by: it must not open its sinks, for opening one may
@@ -143,6 +189,10 @@ Status Pipeline::wait_for_slot() {
         ::poll(&fd, 1, 1000);
     }
     if (holder != 0) log_info("pipeline {}: replication slot \"{}\" is free", config_.name, source.slot);
+    Result<source::ServerForm> form = source::server_form(*sql);
+    if (!form.ok()) return form.status();
+    server_form_ = std::move(*form);
+    form_ = source::event_form(source, server_form_);
     statistics_.phase.store(Phase::connecting);
     return {};
 }
@@ -160,6 +210,10 @@ Status Pipeline::open_sinks(SinkGroup& sinks, const SourceIdentity& identity) {
         return std::ranges::find(masks, schema + "." + table + "." + column + ":hash") != masks.end();
     };
     context.source = identity;
+    context.form = form_;
+    context.cluster = !source.cluster.empty()         ? source.cluster
+                      : !server_form_.cluster.empty() ? server_form_.cluster
+                                                      : identity.system_identifier;
     context.catalog = &catalog_;
     context.memory_limit = config_.memory_limit;
     context.captures = [filter = source::TableFilter(source)](const std::string& schema,
@@ -178,8 +232,13 @@ Status Pipeline::open_sinks(SinkGroup& sinks, const SourceIdentity& identity) {
             const auto known = remembered_.find(i);
             if (known == remembered_.end()) return {};
             position.keeps_position = true;
-            position.stored = {remembered_identity_.system_identifier, remembered_identity_.timeline,
-                               config_.source.slot, known->second, true};
+            position.stored = {remembered_identity_.system_identifier,
+                               remembered_identity_.timeline,
+                               config_.source.slot,
+                               known->second,
+                               true,
+                               delivered_,
+                               form_};
             return {};
         }
         const Result<std::optional<StoredPosition>> stored = sink.stored_position();
@@ -187,23 +246,32 @@ Status Pipeline::open_sinks(SinkGroup& sinks, const SourceIdentity& identity) {
         if (stored->has_value()) {
             const StoredPosition& s = **stored;
             snapshot_progress_[i] = s.snapshot_progress;
-            position.stored = {s.system_identifier, s.timeline, s.slot, s.end_lsn, s.streaming};
+            position.stored = {s.system_identifier, s.timeline,      s.slot, s.end_lsn,
+                               s.streaming,         s.delivered_lsn, s.form};
         }
         return {};
     });
 }
 
 Result<Lsn> Pipeline::begin(SinkGroup& sinks, const source::StartPlan& plan) {
-    switch (plan.action) {
-        case source::StartAction::snapshot:
-            return begin_with_snapshot(sinks, plan);
-        case source::StartAction::create_slot:
-            return source::create_slot(config_.source.dsn, application_name_, config_.source.slot,
-                                       stop_check_);
-        case source::StartAction::stream:
-            return plan.start_lsn;
+    const config::Source& source = config_.source;
+    if (plan.action == source::StartAction::stream) return plan.start_lsn;
+    if (plan.action == source::StartAction::snapshot) return begin_with_snapshot(sinks, plan);
+    if (plan.drop_slot) CDC_RETURN_IF_ERROR(drop_slot());
+    const Result<Lsn> start = source::create_slot(source.dsn, application_name_, source.slot, stop_check_);
+    if (start.ok() && plan.missing_from) {
+        log_warning(
+            "pipeline {}: slot \"{}\" was gone and is made anew: what was committed between {} and {} is "
+            "missing in the sinks",
+            config_.name, source.slot, plan.missing_from.to_string(), start->to_string());
     }
-    return plan.start_lsn;
+    return start;
+}
+
+Status Pipeline::drop_slot() {
+    CDC_RETURN_IF_ERROR(source::drop_slot(config_.source.dsn, application_name_, config_.source.slot));
+    log_info("pipeline {}: replication slot \"{}\" dropped", config_.name, config_.source.slot);
+    return {};
 }
 
 Result<Lsn> Pipeline::begin_with_snapshot(SinkGroup& sinks, const source::StartPlan& plan) {
@@ -211,10 +279,7 @@ Result<Lsn> Pipeline::begin_with_snapshot(SinkGroup& sinks, const source::StartP
         log_warning("pipeline {}: a new snapshot replaces what the sinks have: {}", config_.name,
                     plan.reason);
     }
-    if (plan.drop_slot) {
-        CDC_RETURN_IF_ERROR(source::drop_slot(config_.source.dsn, application_name_, config_.source.slot));
-        log_info("pipeline {}: replication slot \"{}\" dropped", config_.name, config_.source.slot);
-    }
+    if (plan.drop_slot) CDC_RETURN_IF_ERROR(drop_slot());
     for (source::SinkPosition& position : positions_)
         position.stored.reset();
     remembered_.clear();
@@ -242,7 +307,7 @@ std::vector<Lsn> Pipeline::positions_for(Lsn start_lsn) const {
 }
 
 void Pipeline::remember(const SinkGroup& sinks) {
-    if (!progressed_) return;
+    if (!streaming_since_) return;
     remembered_identity_ = identity_;
     for (std::size_t i = 0; i < sinks_.size(); ++i) {
         const Lsn durable = sinks.durable_lsn(i);
@@ -250,14 +315,26 @@ void Pipeline::remember(const SinkGroup& sinks) {
     }
 }
 
-void Pipeline::wait_before_retry(const Status& status) {
-    failures_ = progressed_ ? 0 : failures_ + 1;
-    const std::chrono::milliseconds delay = Backoff(200ms, config_.retry_backoff_max).delay(failures_);
+Status Pipeline::wait_before_retry(const Status& status) {
+    const Clock::time_point now = Clock::now();
+    const auto streamed = streaming_since_ ? now - *streaming_since_ : Clock::duration::zero();
+    const auto pause = retries_.after_failure(status, progressed_, streamed, now);
+    if (!pause) {
+        statistics_.phase.store(Phase::stopped);
+        return Status::fatal(
+            status.message() + "; no progress for " +
+                config::format_duration(static_cast<std::uint64_t>(config_.retry_max_time.count())),
+            status.hint().empty()
+                ? "retry_max_time says when to give up; the next start goes on where this one stood"
+                : status.hint());
+    }
+    const std::chrono::milliseconds delay = *pause;
     log_warning("pipeline {}: {}; trying again in {:.1f} s", config_.name, status.to_string(),
                 std::chrono::duration<double>(delay).count());
     statistics_.phase.store(Phase::waiting);
     pollfd fd{stop_.fd(), POLLIN, 0};
     ::poll(&fd, 1, static_cast<int>(delay.count()));
+    return {};
 }
 
 }  // namespace cdc

@@ -3,7 +3,8 @@
 // positions, with a backoff. One thing is never guessed: where to begin (source/start_position.h).
 //
 // Owner: main. Thread: run() on a thread of its own; request_stop and statistics from any.
-// Failure: run returns what only a person can mend; passing trouble is logged and retried for ever.
+// Failure: run returns what only a person can mend; passing trouble is logged and retried, for ever or for
+// retry_max_time.
 #pragma once
 
 #include <map>
@@ -16,10 +17,12 @@
 #include "base/event_fd.h"
 #include "base/status.h"
 #include "config/config.h"
+#include "pipeline/retry_policy.h"
 #include "pipeline/sink_group.h"
 #include "pipeline/statistics.h"
 #include "pipeline/stop_signal.h"
 #include "sinks/sink.h"
+#include "source/event_form.h"
 #include "source/replication_stream.h"
 #include "source/start_position.h"
 #include "source/table_catalog.h"
@@ -47,13 +50,17 @@ class Pipeline {
     Status run_with(SinkGroup& sinks);
     Status wait_for_slot();
     Status open_sinks(SinkGroup& sinks, const SourceIdentity& identity);
+    Result<source::StartPlan> plan(source::ReplicationStream& stream);
+    Status follow_timelines(source::ReplicationStream& stream);
     Result<Lsn> begin(SinkGroup& sinks, const source::StartPlan& plan);
+    Status drop_slot();
     Result<Lsn> begin_with_snapshot(SinkGroup& sinks, const source::StartPlan& plan);
     config::SnapshotMode snapshot_mode() const;
     std::vector<Lsn> positions_for(Lsn start_lsn) const;
     void remember(const SinkGroup& sinks);
     bool close(std::unique_ptr<SinkGroup>& sinks);
-    void wait_before_retry(const Status& status);
+    Status wait_before_retry(const Status& status);
+    Status stopped(bool orderly);
 
     const config::Pipeline config_;
     const std::string application_name_;
@@ -65,14 +72,19 @@ class Pipeline {
     ByteBudget budget_;
     source::SqlTableCatalog catalog_;
     SourceIdentity identity_;
+    source::ServerForm server_form_;
+    std::string form_;                             // of the events, as things are now (source/event_form.h)
     std::vector<source::SinkPosition> positions_;  // of this attempt
     std::vector<std::string> snapshot_progress_;   // of each sink, of this attempt
     std::map<std::size_t, Lsn> remembered_;  // durable LSN, this process, of sinks that keep no position
     SourceIdentity remembered_identity_;
     bool snapshot_taken_ = false;  // by this process
     bool finished_ = false;        // there was nothing to do but a snapshot, and it is done
-    bool progressed_ = false;      // this attempt came to streaming
-    int failures_ = 0;             // in a row, without progress
+    Lsn delivered_;  // commit LSN of the newest transaction that was handed to the sinks, in this process
+    std::optional<Clock::time_point> streaming_since_;  // of this attempt
+    bool progressed_ = false;                           // something has become durable in this attempt
+    bool left_nothing_ = false;  // this attempt was ended with all that was read durable
+    RetryPolicy retries_;
 };
 
 }  // namespace cdc

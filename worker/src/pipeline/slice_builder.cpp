@@ -43,27 +43,14 @@ Status SliceBuilder::begin(Slice& slice, const Event& event) {
     open_ = true;
     commit_lsn_ = event.commit_lsn;
     next_seq_ = 0;
-    tables_.clear();
-    run_count_ = nullptr;
     slice.first = true;
-    return {};
+    return count_.take(event);
 }
 
 Status SliceBuilder::end(Slice& slice, const Event& event) {
     const Result<EventBody> body = read_body(event);
     if (!body.ok()) return body.status();
-    if (body->events != next_seq_) {
-        return gap(event, "ended with " + std::to_string(body->events) + " events, but " +
-                              std::to_string(next_seq_) + " were received");
-    }
-    for (const auto& [table, count] : body->tables) {
-        const auto counted = tables_.find(table);
-        const std::int64_t received = counted == tables_.end() ? 0 : counted->second;
-        if (received != count) {
-            return gap(event, "ended with " + std::to_string(count) + " events of a table, but " +
-                                  std::to_string(received) + " were received");
-        }
-    }
+    CDC_RETURN_IF_ERROR(count_.take(event));
     open_ = false;
     slice.last = true;
     slice.end_lsn = body->end_lsn;
@@ -79,18 +66,7 @@ Status SliceBuilder::accept(Slice& slice, const Event& event) {
                    "expected seq " + std::to_string(next_seq_) + ", received " + std::to_string(event.seq));
     }
     ++next_seq_;
-    if (!event.table.empty()) count(event);
-    return {};
-}
-
-// Runs of one table are the rule: the name is made and looked up once a run.
-void SliceBuilder::count(const Event& event) {
-    if (run_count_ == nullptr || event.table != run_table_ || event.schema != run_schema_) {
-        run_schema_ = event.schema;
-        run_table_ = event.table;
-        run_count_ = &tables_[unescape_json(event.schema) + "." + unescape_json(event.table)];
-    }
-    ++*run_count_;
+    return count_.take(event);
 }
 
 Result<std::shared_ptr<Slice>> SliceBuilder::stream_slice(std::string_view payload) {

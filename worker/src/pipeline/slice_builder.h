@@ -6,14 +6,13 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
-#include <string>
 #include <string_view>
 
 #include "base/byte_budget.h"
 #include "base/status.h"
 #include "envelope/slice.h"
+#include "envelope/transaction_count.h"
 
 namespace cdc {
 
@@ -35,16 +34,12 @@ class SliceBuilder {
     Status accept(Slice& slice, const Event& event);
     Status begin(Slice& slice, const Event& event);
     Status end(Slice& slice, const Event& event);
-    void count(const Event& event);
 
     ByteBudget& budget_;
     bool open_ = false;
     Lsn commit_lsn_;
     std::int64_t next_seq_ = 0;
-    std::map<std::string, std::int64_t, std::less<>>
-        tables_;                          // "schema.table" → events of the open transaction
-    std::string run_schema_, run_table_;  // of the last event, as they stand in the envelope
-    std::int64_t* run_count_ = nullptr;   // its entry in tables_
+    TransactionCount count_;  // of the open transaction
 };
 
 }  // namespace cdc

@@ -47,6 +47,18 @@ class Watch {
     Clock::time_point next_ = Clock::now() + kProgressInterval;
 };
 
+// A table that has no rows has had no event, and no sink knows of it.
+Status tell_of_empty_tables(const SnapshotParts& parts, const source::SnapshotReader& reader) {
+    for (const std::size_t empty : reader.tables_without_rows()) {
+        const source::CapturedTable& table = reader.tables()[empty];
+        if (table.partition) continue;
+        if (parts.stop()) return Status::retry("stopped during the snapshot");
+        CDC_RETURN_IF_ERROR(parts.sinks.on_each(
+            [&table](Sink& sink, std::size_t) { return sink.empty_table(table.schema, table.table); }));
+    }
+    return {};
+}
+
 Result<std::vector<source::SnapshotReader>> open_readers(const SnapshotParts& parts,
                                                          const source::SnapshotSlot& slot,
                                                          const source::StopCheck& stop) {
@@ -89,6 +101,7 @@ Result<Lsn> take_snapshot(const SnapshotParts& parts) {
         Watch watch(parts, readers->front(), *slot);
         CDC_RETURN_IF_ERROR(watch());
         CDC_RETURN_IF_ERROR(read_side_by_side(parts, *readers, point, failing, std::ref(watch)));
+        CDC_RETURN_IF_ERROR(tell_of_empty_tables(parts, readers->front()));
         CDC_RETURN_IF_ERROR(watch());
     }
     CDC_RETURN_IF_ERROR(

@@ -92,8 +92,10 @@ Status StreamLoop::take(const source::XLogData& data) {
     if (taken.last) {
         statistics.transactions += 1;
         received_ = std::max(received_, taken.end_lsn);
+        if (!first_end_) first_end_ = taken.end_lsn;
         statistics.received_lsn.store(received_.value, std::memory_order_relaxed);
     }
+    if (taken.kind == SliceKind::transaction) newest_commit_ = taken.commit_lsn;
     parts_.sinks.write(*slice);
     return {};
 }
@@ -182,7 +184,9 @@ Status StreamLoop::finish() {
         CDC_RETURN_IF_ERROR(send_feedback_if_due());
         ::poll(nullptr, 0, 5);
     }
-    if (const Status flushed = parts_.sinks.flush_status(); !flushed.ok()) {
+    const Status flushed = parts_.sinks.flush_status();
+    left_nothing_ = flushed.ok() && !builder_.in_transaction();
+    if (!flushed.ok()) {
         log_warning("pipeline {}: stopped before everything was durable, it will be sent again: {}",
                     parts_.config.name, flushed.to_string());
     }

@@ -46,6 +46,14 @@ class StreamLoop {
     // position confirmed) or a failure.
     Status run();
 
+    // The newest transaction that was handed to the sinks, at least in part: its commit LSN.
+    Lsn newest_commit() const { return newest_commit_; }
+    // After run has ended well: whether all that was received is durable and confirmed, no transaction cut
+    // off.
+    bool left_nothing() const { return left_nothing_; }
+    // Whether a transaction that it received is durable in every sink.
+    bool progressed() const { return first_end_ && parts_.sinks.durable_lsn() >= first_end_; }
+
   private:
     using Clock = std::chrono::steady_clock;
 
@@ -65,7 +73,10 @@ class StreamLoop {
 
     const Parts parts_;
     SliceBuilder builder_;
-    Lsn received_;                  // an end LSN or a keepalive's position: all before it has been received
+    Lsn received_;  // an end LSN or a keepalive's position: all before it has been received
+    Lsn newest_commit_;
+    Lsn first_end_;  // of the first transaction that came whole: its end LSN
+    bool left_nothing_ = false;
     bool more_ = false;             // the stream may hold more that needs no waiting
     bool reply_requested_ = false;  // by the server
     Clock::time_point next_feedback_;

@@ -34,7 +34,10 @@ struct SinkContext {
     std::string slot;
     std::string projection;     // goes into evidence_id; names this consumer in the ledger
     std::string source_commit;  // the other half of evidence_id
+    std::string cluster;        // the source's name in source_id
     SourceIdentity source;
+    // What decides the bytes of an event beside the WAL (source/event_form.h): stored with each position.
+    std::string form;
     // The plugin's option json=string: json columns are strings of text, and not documents.
     bool json_as_string = false;
     // Whether a column is masked by its hash, so that its values are text whatever its type.
@@ -56,6 +59,10 @@ struct StoredPosition {
     std::string slot;
     Lsn end_lsn;             // every transaction that ends at or before it is applied
     bool streaming = false;  // false: a snapshot was begun (and perhaps finished) but streaming has not
+    // The newest commit LSN of which anything is delivered, whole or in part (none: nothing was). Exact only
+    // where timeline is not that of the source.
+    Lsn delivered_lsn;
+    std::string form;  // the context's, when it was written; empty where a release before that wrote it
     std::string snapshot_progress;  // of the last slice that had one (envelope/slice.h)
 };
 
@@ -78,10 +85,18 @@ class Sink {
     // A snapshot at consistent_point begins: what an earlier, unfinished one of this pipeline left is
     // removed.
     virtual Status begin_snapshot(Lsn consistent_point) = 0;
+    // Of this table (unquoted names) the snapshot has no rows: a sink with a table for each makes it all the
+    // same, so that who reads it finds it empty and not missing.
+    virtual Status empty_table(const std::string& schema, const std::string& table) {
+        (void)schema, (void)table;
+        return {};
+    }
     // Every snapshot slice has been written: returns when all of them are durable.
     virtual Status end_snapshot(Lsn consistent_point) = 0;
     // The slot is permanent and streaming starts at start_lsn (an end LSN): from here on a missing slot is a
-    // loss.
+    // loss. That is where the stored position is, except: behind it where the slot had to be made anew (what
+    // is between is missing), before it on a new timeline, whose LSNs may have been taken back (nothing that
+    // was delivered is: source/timeline.h). The stored position becomes start_lsn, of this source.
     virtual Status begin_streaming(Lsn start_lsn) = 0;
 
     virtual Status write(const SlicePtr& slice) = 0;

@@ -88,6 +88,15 @@ Status ReplicationStream::identify() {
     return {};
 }
 
+Result<TimelineHistory> ReplicationStream::timeline_history() {
+    const std::string command = "TIMELINE_HISTORY " + std::to_string(identity_.timeline);
+    auto rows = connection_.query(command);
+    if (!rows.ok()) return rows.status().in(command);
+    auto history = rows->count() == 1 ? TimelineHistory::parse(rows->text(0, 1)) : std::nullopt;
+    if (!history) return Status::fatal(command + ": the answer is not that of a PostgreSQL server");
+    return std::move(*history);
+}
+
 Status ReplicationStream::start(const std::string& slot, Lsn start_lsn, const PluginOptions& options) {
     // The server would start a slot of any plugin and let that one stumble over our options.
     auto state = slot_state(connection_, slot);

@@ -21,6 +21,7 @@
 #include "base/source_identity.h"
 #include "base/status.h"
 #include "pq/connection.h"
+#include "source/timeline.h"
 
 namespace cdc::source {
 
@@ -58,6 +59,8 @@ class ReplicationStream {
     // that was still leaving may have stored one beyond the first answer.
     Status identify();
     int server_version() const { return connection_.server_version(); }
+    // Where the timelines before the server's present one were left (before start only).
+    Result<TimelineHistory> timeline_history();
 
     // START_REPLICATION … LOGICAL: start_lsn is an end LSN; the server sends the transactions that end after
     // it (and silently moves it up to the slot's confirmed_flush_lsn: check with plan_start before).

@@ -3,6 +3,7 @@
 #include <charconv>
 #include <chrono>
 #include <random>
+#include <thread>
 
 #include "base/log.h"
 #include "source/slot_errors.h"
@@ -138,7 +139,8 @@ Result<std::optional<SlotState>> slot_state(pq::Connection& sql, const std::stri
         "SELECT slot_type, plugin, database, temporary, active, coalesce(active_pid, 0), restart_lsn, "
         "confirmed_flush_lsn, coalesce(wal_status, ''), coalesce(s.j->>'invalidation_reason', CASE s.j->>"
         "'conflicting' WHEN 'true' THEN 'conflict with recovery' END, ''), coalesce(s.j->>'two_phase', "
-        "'false') FROM (SELECT r.*, to_jsonb(r) AS j FROM pg_replication_slots r WHERE slot_name = " +
+        "'false'), coalesce(s.j->>'failover', 'false') FROM (SELECT r.*, to_jsonb(r) AS j FROM "
+        "pg_replication_slots r WHERE slot_name = " +
         *name + ") s");
     if (!rows.ok()) return rows.status().in("reading pg_replication_slots");
     if (rows->count() == 0) return std::optional<SlotState>{};
@@ -158,6 +160,7 @@ Result<std::optional<SlotState>> slot_state(pq::Connection& sql, const std::stri
     state.wal_status = rows->text(0, 8);
     state.invalidation_reason = rows->text(0, 9);
     state.two_phase = rows->text(0, 10) == "true";
+    state.failover = rows->text(0, 11) == "true";
     return std::optional<SlotState>(std::move(state));
 }
 
@@ -171,16 +174,39 @@ Result<Lsn> create_slot(const std::string& dsn, const std::string& application_n
 }
 
 Status drop_slot(const std::string& dsn, const std::string& application_name, const std::string& slot) {
+    constexpr auto patience = std::chrono::seconds(10);
+    const std::string where = "dropping replication slot \"" + slot + "\"";
     auto sql = open_source_connection(dsn, application_name, pq::Mode::sql);
-    if (!sql.ok()) return sql.status().in("source");
-    const auto dropped = query_interruptible(
-        *sql,
-        "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = '" + slot +
-            "'",
-        {}, {}, [&](const PGresult* refusal) {
-            return slot_error(*sql, refusal, "dropping replication slot \"" + slot + "\"", slot);
-        });
-    return dropped.status();
+    if (!sql.ok()) return sql.status().in(where);
+    const Clock::time_point deadline = Clock::now() + patience;
+    while (true) {
+        auto rows = sql->query(
+            "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name "
+            "= $1",
+            {slot.c_str()});
+        if (rows.ok()) return {};
+        const bool held = sql->last_sqlstate() == "55006";  // object_in_use
+        if (!held || Clock::now() >= deadline) return rows.status().in(where);
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+}
+
+Status ensure_failover(const std::string& dsn, const std::string& application_name, const std::string& slot) {
+    const std::string where = "slot.failover of replication slot \"" + slot + "\"";
+    auto replication = open_source_connection(dsn, application_name, pq::Mode::replication);
+    if (!replication.ok()) return replication.status().in(where);
+    if (replication->server_version() < 170000) {
+        return Status::fatal(
+            where + ": the server is older than PostgreSQL 17, which can't synchronise slots",
+            "remove slot.failover; slot.on_missing says what is done after a failover then");
+    }
+    auto state = slot_state(*replication, slot);
+    CDC_RETURN_IF_ERROR(state.status());
+    if (!state->has_value() || (*state)->failover) return {};
+    CDC_RETURN_IF_ERROR(
+        replication->execute("ALTER_REPLICATION_SLOT " + quoted_slot(slot) + " (FAILOVER true)").in(where));
+    log_info("slot \"{}\" is marked for synchronisation to standbys (failover)", slot);
+    return {};
 }
 
 Result<SnapshotSlot> SnapshotSlot::create(const std::string& dsn, const std::string& application_name,

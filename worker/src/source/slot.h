@@ -36,6 +36,7 @@ struct SlotState {
     std::string wal_status;           // reserved, extended, unreserved, lost
     std::string invalidation_reason;  // PostgreSQL 17+; empty where valid or not known
     bool two_phase = false;
+    bool failover = false;  // PostgreSQL 17+
 
     bool lost() const { return wal_status == "lost" || !invalidation_reason.empty(); }
 };
@@ -48,8 +49,13 @@ Result<std::optional<SlotState>> slot_state(pq::Connection& sql, const std::stri
 Result<Lsn> create_slot(const std::string& dsn, const std::string& application_name, const std::string& slot,
                         const StopCheck& stop);
 
-// Drops the permanent slot, with the WAL it retains; ok where there is none. Retry where a process holds it.
+// Drops the slot; waits, for some seconds, until the connection that held it has let go of it. Ok where there
+// is none.
 Status drop_slot(const std::string& dsn, const std::string& application_name, const std::string& slot);
+
+// Marks the slot for synchronisation to standbys (PostgreSQL 17+, ALTER_REPLICATION_SLOT); nothing where it
+// is already. Fatal on an older server.
+Status ensure_failover(const std::string& dsn, const std::string& application_name, const std::string& slot);
 
 // The temporary slot of a snapshot; destroying it (or losing its connection) drops it at the server.
 class SnapshotSlot {

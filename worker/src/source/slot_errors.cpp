@@ -63,8 +63,9 @@ Status check_usable(const std::string& slot, const std::optional<SlotState>& sta
     if (state->lost()) {
         const std::string why = state->invalidation_reason.empty() ? "" : ", " + state->invalidation_reason;
         return Status::fatal(name + " has been invalidated (wal_status " + state->wal_status + why + ")",
-                             "the WAL it needs is gone: drop it and begin again with a snapshot; a larger "
-                             "max_slot_wal_keep_size keeps it longer. " +
+                             "the WAL it needs is gone: drop it and begin again with a snapshot, which "
+                             "slot.on_missing: resnapshot does by itself; a larger max_slot_wal_keep_size "
+                             "keeps it longer. " +
                                  drop_sql(slot));
     }
     if (state->temporary) {

@@ -10,6 +10,11 @@
 
 namespace cdc::source {
 
+// The hint of every refusal that only a new snapshot mends.
+inline constexpr const char* begin_again =
+    "begin again: drop the slot and this pipeline's positions in its sinks, and let the worker take a "
+    "snapshot (docs/operations.md, \"Position errors\")";
+
 // Fatal unless there is such a slot and we can stream from it: made with our plugin, in this database,
 // permanent, and not invalidated. An active slot is fine: its holder may be about to leave.
 Status check_usable(const std::string& slot, const std::optional<SlotState>& state,

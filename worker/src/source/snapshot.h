@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/lsn.h"
 #include "base/status.h"
@@ -41,6 +42,8 @@ class SnapshotReader {
 
     // What will be read, in that order; a table without rows gives no batch. Without the unlogged ones.
     const std::vector<CapturedTable>& tables() const { return plan_->tables(); }
+    // Those that have been read and had none: indexes into tables(). After the last batch.
+    std::vector<std::size_t> tables_without_rows() const { return plan_->without_rows(); }
     // The snapshot's time as every envelope's ts_source has it: "2026-02-07T05:55:21.123456Z".
     const std::string& snapshot_time() const { return shared_.time; }
     SnapshotProgress progress() const { return plan_->progress(); }

@@ -116,4 +116,13 @@ SnapshotProgress SnapshotPlan::progress() const {
     return progress;
 }
 
+std::vector<std::size_t> SnapshotPlan::without_rows() const {
+    const std::lock_guard lock(mutex_);
+    std::vector<std::size_t> tables;
+    for (std::size_t i = 0; i < states_.size(); ++i) {
+        if (states_[i].opened && states_[i].rows == 0) tables.push_back(i);
+    }
+    return tables;
+}
+
 }  // namespace cdc::source

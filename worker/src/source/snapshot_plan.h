@@ -63,6 +63,8 @@ class SnapshotPlan {
     std::optional<std::int64_t> finished(std::size_t table, const PageRange& range, std::int64_t rows);
 
     SnapshotProgress progress() const;
+    // The tables that have been opened, and of which no row has been read.
+    std::vector<std::size_t> without_rows() const;
 
   private:
     struct State {

@@ -7,10 +7,6 @@
 namespace cdc::source {
 namespace {
 
-const char* const begin_again =
-    "begin again: drop the slot and this pipeline's positions in its sinks, and let the worker take a "
-    "snapshot (docs/operations.md, \"Position errors\")";
-
 std::string sink_name(const SinkPosition& sink) {
     return "sink " + sink.sink;
 }
@@ -32,29 +28,63 @@ Status check_belongs(const SourceIdentity& server, const std::string& slot, cons
     return {};
 }
 
-// Nor does it after a failover.
+// Nor on a timeline that it was not taken over to.
 Status check_timeline(const SourceIdentity& server, const SinkPosition& sink) {
     const SinkPosition::Stored& stored = *sink.stored;
     if (stored.timeline == server.timeline) return {};
     return Status::fatal(
         sink_name(sink) + ": its position " + stored.end_lsn.to_string() + " is of timeline " +
             std::to_string(stored.timeline) + ", but the source is on timeline " +
-            std::to_string(server.timeline) + ": a standby has been promoted",
-        std::string("commits after the promotion point may differ from those delivered; ") + begin_again);
+            std::to_string(server.timeline),
+        std::string("a later timeline belongs to a promoted standby: see that the dsn names the primary, and "
+                    "not one that was left behind; ") +
+            begin_again);
 }
 
-// The slot is not there: nothing may ever have been streamed from it.
-Result<StartPlan> plan_without_slot(const std::string& slot, config::SnapshotMode mode,
-                                    const std::vector<SinkPosition>& sinks) {
+// The sink that has streamed least far; nullptr where none has.
+const SinkPosition* furthest_behind(const std::vector<SinkPosition>& sinks) {
+    const SinkPosition* least = nullptr;
     for (const SinkPosition& sink : sinks) {
         if (!sink.stored || !sink.stored->streaming) continue;
-        return Status::fatal(
-            "replication slot \"" + slot + "\" does not exist, but " + sink_name(sink) +
-                " has streamed from it up to " + sink.stored->end_lsn.to_string(),
-            std::string("what was committed since then can't be had from the source; ") + begin_again);
+        if (least == nullptr || sink.stored->end_lsn < least->stored->end_lsn) least = &sink;
     }
-    const bool snapshot = mode != config::SnapshotMode::never;
-    return StartPlan{snapshot ? StartAction::snapshot : StartAction::create_slot, Lsn{}, false, {}};
+    return least;
+}
+
+// A slot that was streamed from is not there, or lost: what was committed since then can't be had.
+Result<StartPlan> plan_for_lost_slot(const std::string& trouble, config::OnMissing on_missing, Lsn from) {
+    switch (on_missing) {
+        case config::OnMissing::create:
+            return StartPlan{StartAction::create_slot, Lsn{}, false, {}, from};
+        case config::OnMissing::resnapshot:
+            return StartPlan{StartAction::snapshot, Lsn{}, false, trouble, Lsn{}};
+        case config::OnMissing::fail:
+            break;
+    }
+    return Status::fatal(
+        trouble,
+        std::string(
+            "what was committed since then can't be had from the source; slot.on_missing: resnapshot does "
+            "this by itself: ") +
+            begin_again);
+}
+
+// The slot is not there, or lost: nothing may ever have been streamed from it, unless on_missing says what is
+// to be done then.
+Result<StartPlan> plan_without_slot(const std::string& slot, const StartRules& rules,
+                                    const std::vector<SinkPosition>& sinks) {
+    if (const SinkPosition* sink = furthest_behind(sinks)) {
+        const Lsn from = sink->stored->end_lsn;
+        return plan_for_lost_slot("replication slot \"" + slot + "\" does not exist, but " +
+                                      sink_name(*sink) + " has streamed from it up to " + from.to_string(),
+                                  rules.on_missing, from);
+    }
+    // One that was begun because on_missing asked for it has emptied the sinks: it is taken again.
+    const bool begun = std::ranges::any_of(
+        sinks, [](const SinkPosition& sink) { return sink.stored && !sink.stored->streaming; });
+    const bool snapshot = rules.snapshot != config::SnapshotMode::never ||
+                          (begun && rules.on_missing == config::OnMissing::resnapshot);
+    return StartPlan{snapshot ? StartAction::snapshot : StartAction::create_slot, Lsn{}, false, {}, Lsn{}};
 }
 
 Status check_range(const SinkPosition& sink, Lsn confirmed, Lsn server_flush) {
@@ -115,18 +145,25 @@ Result<StartPlan> plan_to_stream(const SourceIdentity& server, Lsn server_flush_
         }
         start = start ? std::min(*start, position) : position;
     }
-    return StartPlan{StartAction::stream, start.value_or(slot.confirmed_flush_lsn), false, {}};
+    return StartPlan{StartAction::stream, start.value_or(slot.confirmed_flush_lsn), false, {}, Lsn{}};
 }
 
 Result<StartPlan> plan_to_go_on(const SourceIdentity& server, Lsn server_flush_lsn,
                                 const std::string& slot_name, const std::optional<SlotState>& slot,
-                                config::SnapshotMode mode, const std::vector<SinkPosition>& sinks) {
+                                const StartRules& rules, const std::vector<SinkPosition>& sinks) {
     for (const SinkPosition& sink : sinks) {
         const bool counts = sink.stored && (sink.stored->streaming || (slot && sink.keeps_position));
         if (counts) CDC_RETURN_IF_ERROR(check_timeline(server, sink));
     }
-    if (!slot) return plan_without_slot(slot_name, mode, sinks);
-    return plan_to_stream(server, server_flush_lsn, *slot, mode, sinks);
+    if (!slot) return plan_without_slot(slot_name, rules, sinks);
+    if (slot->lost() && rules.on_missing != config::OnMissing::fail) {
+        Result<StartPlan> anew = plan_without_slot(slot_name, rules, sinks);
+        if (!anew.ok()) return anew;
+        anew->drop_slot = true;
+        if (!anew->reason.empty()) anew->reason = check_usable(slot_name, slot, server.database).message();
+        return anew;
+    }
+    return plan_to_stream(server, server_flush_lsn, *slot, rules.snapshot, sinks);
 }
 
 // initial_only: beside a slot, or after one, it would replace what a stream has delivered.
@@ -143,7 +180,7 @@ Result<StartPlan> plan_snapshot_alone(const std::string& slot_name, const std::o
         return Status::fatal(
             "snapshot: initial_only would replace what " + sink_name(sink) + " has from streaming", way_out);
     }
-    return StartPlan{StartAction::snapshot, Lsn{}, false, {}};
+    return StartPlan{StartAction::snapshot, Lsn{}, false, {}, Lsn{}};
 }
 
 // What a snapshot can't mend, or would only hide.
@@ -165,18 +202,18 @@ Status check_mistakes(const SourceIdentity& server, const std::string& slot_name
 }  // namespace
 
 Result<StartPlan> plan_start(const SourceIdentity& server, Lsn server_flush_lsn, const std::string& slot_name,
-                             const std::optional<SlotState>& slot, config::SnapshotMode mode,
+                             const std::optional<SlotState>& slot, const StartRules& rules,
                              const std::vector<SinkPosition>& sinks) {
     using config::SnapshotMode;
     CDC_RETURN_IF_ERROR(check_mistakes(server, slot_name, slot, sinks));
-    if (mode == SnapshotMode::initial_only) return plan_snapshot_alone(slot_name, slot, sinks);
-    if (mode == SnapshotMode::always) {
+    if (rules.snapshot == SnapshotMode::initial_only) return plan_snapshot_alone(slot_name, slot, sinks);
+    if (rules.snapshot == SnapshotMode::always) {
         return StartPlan{StartAction::snapshot, Lsn{}, slot.has_value(),
-                         slot ? "snapshot: always" : std::string()};
+                         slot ? "snapshot: always" : std::string(), Lsn{}};
     }
-    Result<StartPlan> plan = plan_to_go_on(server, server_flush_lsn, slot_name, slot, mode, sinks);
-    if (plan.ok() || mode != SnapshotMode::when_needed) return plan;
-    return StartPlan{StartAction::snapshot, Lsn{}, slot.has_value(), plan.status().message()};
+    Result<StartPlan> plan = plan_to_go_on(server, server_flush_lsn, slot_name, slot, rules, sinks);
+    if (plan.ok() || rules.snapshot != SnapshotMode::when_needed) return plan;
+    return StartPlan{StartAction::snapshot, Lsn{}, slot.has_value(), plan.status().message(), Lsn{}};
 }
 
 }  // namespace cdc::source

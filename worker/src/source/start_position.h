@@ -27,6 +27,8 @@ struct SinkPosition {
         std::string slot;
         Lsn end_lsn;
         bool streaming = false;
+        Lsn delivered_lsn;  // the newest commit LSN of which anything is delivered
+        std::string form;   // event_form, when it was written; empty: not known
     };
     std::string sink;             // for messages
     bool keeps_position = false;  // one that keeps none starts at the slot's confirmed_flush_lsn
@@ -35,23 +37,32 @@ struct SinkPosition {
 
 enum class StartAction {
     snapshot,     // SnapshotSlot, then stream from its consistent point (or end, with initial_only)
-    create_slot,  // no slot, snapshot: never: create_slot, then stream from its consistent point
+    create_slot,  // create_slot, then stream from its consistent point: no slot, and snapshot: never; or
+                  // on_missing: create
     stream,       // the slot stands: stream from start_lsn
 };
 
 struct StartPlan {
     StartAction action = StartAction::stream;
     Lsn start_lsn;           // an end LSN; none unless action is stream
-    bool drop_slot = false;  // before a snapshot: a slot of ours stands, and nothing will be read from it
+    bool drop_slot = false;  // a slot of ours stands, and nothing will be read from it
     std::string reason;      // of a snapshot that replaces what sinks have: why it can't or shall not go on
+    Lsn missing_from;        // create_slot: what ends after it and before the new slot's start is missing
+};
+
+// What the configuration says about it.
+struct StartRules {
+    config::SnapshotMode snapshot = config::SnapshotMode::initial;
+    config::OnMissing on_missing = config::OnMissing::fail;
 };
 
 // server: IDENTIFY_SYSTEM's answer; server_flush_lsn: its flush position (read after the sinks' positions, or
-// a worker that is still leaving could have moved one past it); slot: slot_state's answer. What may be a
-// mistake in the configuration (another system, a slot of another name, plugin or database) is refused in
-// every mode: a snapshot would replace what the sinks have.
+// a worker that is still leaving could have moved one past it); slot: slot_state's answer; sinks: taken over
+// to the server's timeline already, where they can be (source/timeline.h). What may be a mistake in the
+// configuration (another system, a slot of another name, plugin or database) is refused in every mode: a
+// snapshot would replace what the sinks have.
 Result<StartPlan> plan_start(const SourceIdentity& server, Lsn server_flush_lsn, const std::string& slot_name,
-                             const std::optional<SlotState>& slot, config::SnapshotMode mode,
+                             const std::optional<SlotState>& slot, const StartRules& rules,
                              const std::vector<SinkPosition>& sinks);
 
 }  // namespace cdc::source

@@ -6,6 +6,8 @@
 namespace cdc::source {
 namespace {
 
+constexpr std::size_t most_known = 10000;  // definitions kept at hand
+
 const char* const recorded_sql =
     "SELECT definition FROM cdc_envelope.schema_history WHERE schema_name = $1 AND table_name = $2 AND "
     "version "
@@ -34,7 +36,10 @@ Result<TableDefinition> SqlTableCatalog::definition(const std::string& schema, c
     auto parsed = parse_table_definition(*text);
     if (!parsed.ok()) return parsed.status().in(where);
     // A version's definition never changes; the present one does.
-    if (schema_version > 0) known_.emplace(key, *parsed);
+    if (schema_version > 0) {
+        if (known_.size() >= most_known) known_.clear();
+        known_.emplace(key, *parsed);
+    }
     return parsed;
 }
 

@@ -18,7 +18,8 @@ TEST(Refusal, RefusesUnknownKeysWithTheNearest) {
     EXPECT_EQ(refused(with("snapshoot: never")),
               "f:6:5: pipelines[0]: unknown key \"snapshoot\" (hint: did you mean \"snapshot\")\n");
     EXPECT_THAT(refused(with("dsn: dbname=a")), HasSubstr("(hint: it is a key of pipelines[].source)"));
-    EXPECT_THAT(refused(with("zzzzzzzz: 1")), HasSubstr("(hint: known keys here: name, source, snapshot, "));
+    EXPECT_THAT(refused(with("zzzzzzzz: 1")),
+                HasSubstr("(hint: known keys here: name, source, slot, snapshot, "));
     EXPECT_THAT(refused(with_sink("kafak: {}")),
                 StartsWith("f:5:9: pipelines[0].sinks[0]: unknown key \"kafak\""));
     EXPECT_THAT(refused(with_sink("stdout: {format: json}")), HasSubstr("stdout: unknown key \"format\""));

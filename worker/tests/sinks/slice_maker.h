@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -72,6 +73,18 @@ inline std::string boundary_line(Op op, Lsn commit_lsn, std::uint32_t xid, const
            evidence();
 }
 
+// {"public.orders":2}: the member of the e event. Names as JSON string content.
+inline std::string counts_by_table(const std::vector<Row>& rows) {
+    std::map<std::string, int> counts;
+    for (const Row& row : rows) {
+        if (row.op != Op::message) ++counts[row.schema + "." + row.table];
+    }
+    std::string text;
+    for (const auto& [table, count] : counts)
+        text += (text.empty() ? "{\"" : ",\"") + table + "\":" + std::to_string(count);
+    return text.empty() ? "{}" : text + "}";
+}
+
 // A slice of these lines; budget, where given, is charged for its bytes until the last holder lets go.
 inline std::shared_ptr<Slice> make_slice(SliceKind kind, const std::vector<std::string>& lines,
                                          ByteBudget* budget = nullptr) {
@@ -106,7 +119,8 @@ inline std::vector<SlicePtr> make_transaction(Lsn commit_lsn, Lsn end_lsn, const
         lines.push_back(to_line(rows[seq], commit_lsn, std::to_string(xid), std::to_string(seq)));
     lines.push_back(boundary_line(Op::end, commit_lsn, xid,
                                   "\"end_lsn\":\"" + end_lsn.to_string() +
-                                      "\",\"events\":" + std::to_string(rows.size()) + ",\"tables\":{},"));
+                                      "\",\"events\":" + std::to_string(rows.size()) +
+                                      ",\"tables\":" + counts_by_table(rows) + ","));
     std::vector<SlicePtr> made;
     for (std::size_t at = 0, part = 0; part < slices; ++part) {
         const std::size_t end = lines.size() * (part + 1) / slices;

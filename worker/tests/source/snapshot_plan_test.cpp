@@ -85,6 +85,20 @@ TEST(SnapshotPlan, an_empty_table_is_one_range_without_pages) {
     EXPECT_EQ(plan.finished(0, *range, 0), 0);
 }
 
+TEST(SnapshotPlan, tells_the_tables_without_rows_but_not_those_that_were_dropped) {
+    SnapshotPlan plan({table(0, 0), table(10, 1), table(0, 0)}, 100, true);
+    for (const std::size_t i : {0U, 1U}) {
+        ASSERT_EQ(plan.choose()->table, i);
+        plan.opened(i, 1);
+        const auto range = plan.take(i);
+        plan.read(i, i == 1 ? 10 : 0, 100);
+        plan.finished(i, *range, i == 1 ? 10 : 0);
+    }
+    ASSERT_EQ(plan.choose()->table, 2U);
+    plan.skip(2);
+    EXPECT_EQ(plan.without_rows(), std::vector<std::size_t>{0});
+}
+
 TEST(SnapshotPlan, whatever_is_found_the_ranges_are_gapless_and_end) {
     std::mt19937 random(20260207);
     const auto up_to = [&random](int most) {

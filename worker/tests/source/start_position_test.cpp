@@ -6,6 +6,7 @@
 namespace cdc::source {
 namespace {
 
+using config::OnMissing;
 using config::SnapshotMode;
 using ::testing::HasSubstr;
 
@@ -24,7 +25,7 @@ SlotState slot_at(std::uint64_t confirmed) {
 }
 
 SinkPosition at(std::uint64_t end_lsn, bool streaming = true) {
-    return {"postgres", true, SinkPosition::Stored{"7301", 3, "s", Lsn{end_lsn}, streaming}};
+    return {"postgres", true, SinkPosition::Stored{"7301", 3, "s", Lsn{end_lsn}, streaming, Lsn{}, ""}};
 }
 SinkPosition keeps_none() {
     return {"kafka", false, std::nullopt};
@@ -34,8 +35,12 @@ SinkPosition empty() {
 }
 
 Result<StartPlan> plan(const std::optional<SlotState>& slot, const std::vector<SinkPosition>& sinks,
-                       SnapshotMode mode = SnapshotMode::initial) {
-    return plan_start(server, flush, "s", slot, mode, sinks);
+                       StartRules rules = {}) {
+    return plan_start(server, flush, "s", slot, rules, sinks);
+}
+Result<StartPlan> plan(const std::optional<SlotState>& slot, const std::vector<SinkPosition>& sinks,
+                       SnapshotMode mode) {
+    return plan(slot, sinks, StartRules{mode, OnMissing::fail});
 }
 
 void expect_stream_at(const Result<StartPlan>& plan, std::uint64_t lsn) {
@@ -57,7 +62,7 @@ TEST(StartPosition, no_slot_means_a_snapshot_or_a_new_slot) {
         const auto initial = plan(std::nullopt, sinks);
         ASSERT_TRUE(initial.ok());
         EXPECT_EQ(initial->action, StartAction::snapshot);
-        const auto never = plan(std::nullopt, sinks, SnapshotMode::never);
+        const auto never = plan(std::nullopt, sinks, {SnapshotMode::never, OnMissing::fail});
         ASSERT_TRUE(never.ok());
         EXPECT_EQ(never->action, StartAction::create_slot);
     }
@@ -65,7 +70,53 @@ TEST(StartPosition, no_slot_means_a_snapshot_or_a_new_slot) {
 
 TEST(StartPosition, a_slot_that_is_gone_though_a_sink_streamed_from_it_is_a_loss) {
     expect_fatal(plan(std::nullopt, {keeps_none(), at(0x500)}), "has streamed from it up to 0/500");
-    expect_fatal(plan(std::nullopt, {at(0x500)}, SnapshotMode::never), "does not exist");
+    expect_fatal(plan(std::nullopt, {at(0x500)}, {SnapshotMode::never, OnMissing::fail}), "does not exist");
+}
+
+TEST(StartPosition, what_is_done_about_a_slot_that_is_gone_can_be_said) {
+    for (const SnapshotMode mode : {SnapshotMode::initial, SnapshotMode::never}) {
+        const auto created = plan(std::nullopt, {at(0x900), at(0x500), empty()}, {mode, OnMissing::create});
+        ASSERT_TRUE(created.ok());
+        EXPECT_EQ(created->action, StartAction::create_slot);
+        EXPECT_EQ(created->missing_from.value, 0x500u) << "the sink that is furthest behind misses most";
+        EXPECT_FALSE(created->drop_slot);
+        const auto anew = plan(std::nullopt, {at(0x500)}, {mode, OnMissing::resnapshot});
+        ASSERT_TRUE(anew.ok());
+        EXPECT_EQ(anew->action, StartAction::snapshot);
+        EXPECT_THAT(anew->reason, HasSubstr("streamed from it up to 0/500"));
+    }
+}
+
+TEST(StartPosition, a_snapshot_that_on_missing_asked_for_is_taken_again_where_it_was_cut_off) {
+    const auto again = plan(std::nullopt, {at(0x500, false)}, {SnapshotMode::never, OnMissing::resnapshot});
+    ASSERT_TRUE(again.ok());
+    EXPECT_EQ(again->action, StartAction::snapshot);
+}
+
+TEST(StartPosition, at_the_first_start_nothing_is_missing) {
+    const auto first = plan(std::nullopt, {empty()}, {SnapshotMode::initial, OnMissing::create});
+    ASSERT_TRUE(first.ok());
+    EXPECT_EQ(first->action, StartAction::snapshot);
+    EXPECT_FALSE(first->missing_from);
+}
+
+TEST(StartPosition, a_lost_slot_is_as_good_as_gone) {
+    SlotState slot = slot_at(0x1000);
+    slot.wal_status = "lost";
+    const auto anew = plan(slot, {at(0x1000)}, {SnapshotMode::initial, OnMissing::resnapshot});
+    ASSERT_TRUE(anew.ok());
+    EXPECT_EQ(anew->action, StartAction::snapshot);
+    EXPECT_TRUE(anew->drop_slot);
+    EXPECT_THAT(anew->reason, HasSubstr("has been invalidated"));
+    slot.plugin = "pgoutput";
+    expect_fatal(plan(slot, {at(0x1000)}, {SnapshotMode::initial, OnMissing::resnapshot}),
+                 "output plugin \"pgoutput\"");
+}
+
+TEST(StartPosition, a_slot_that_was_moved_is_refused_whatever_on_missing_says) {
+    for (const OnMissing missing : {OnMissing::create, OnMissing::resnapshot})
+        expect_fatal(plan(slot_at(0x1000), {at(0xFFF)}, {SnapshotMode::initial, missing}),
+                     "before the slot's confirmed_flush_lsn");
 }
 
 TEST(StartPosition, a_sink_without_positions_starts_where_the_slot_is) {
@@ -120,7 +171,7 @@ TEST(StartPosition, a_snapshot_of_another_point_does_not_join_the_slot) {
 
 TEST(StartPosition, a_sink_that_never_had_the_snapshot_does_not_join_a_slot_that_stands) {
     expect_fatal(plan(slot_at(0x1000), {at(0x2000), empty()}), "has not had the snapshot");
-    expect_stream_at(plan(slot_at(0x1000), {empty()}, SnapshotMode::never), 0x1000);
+    expect_stream_at(plan(slot_at(0x1000), {empty()}, {SnapshotMode::never, OnMissing::fail}), 0x1000);
 }
 
 TEST(StartPosition, a_slot_we_cannot_use_is_refused) {

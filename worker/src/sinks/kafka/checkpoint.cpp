@@ -152,6 +152,7 @@ std::string to_json(const Checkpoint& checkpoint) {
     append_member(out, "message_lsn", checkpoint.message_lsn.to_string());
     append_member(out, "owner", checkpoint.owner);
     append_member(out, "since", checkpoint.since);
+    if (!checkpoint.form.empty()) append_member(out, "form", checkpoint.form);
     if (!checkpoint.snapshot_progress.empty())
         append_member(out, "snapshot_progress", checkpoint.snapshot_progress);
     return out + "}";
@@ -179,6 +180,7 @@ Result<Checkpoint> read_checkpoint(std::string_view json) {
     checkpoint.message_lsn = reader.lsn("message_lsn");
     checkpoint.owner = reader.string("owner");
     checkpoint.since = reader.string("since");
+    if (reader.follows(",\"form\":")) checkpoint.form = reader.string("form");
     if (reader.follows(",")) checkpoint.snapshot_progress = reader.string("snapshot_progress");
     reader.literal("}");
     if (!reader.ok() || !reader.at_end() || state == state_words.end()) {

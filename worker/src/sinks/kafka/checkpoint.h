@@ -40,6 +40,7 @@ struct Checkpoint {
     std::string owner;              // "host:pid:random": the worker's process
     std::string since;              // when it took over, UTC
     std::string snapshot_progress;  // of rows read beside the stream (envelope/slice.h); empty: of none
+    std::string form;  // what decided the events' bytes (sinks/sink.h); empty: of an earlier release
 
     bool operator==(const Checkpoint&) const = default;
 

@@ -127,8 +127,12 @@ Status CheckpointTopic::wait_for_open_transactions(rd_kafka_t* consumer, Clock::
         CDC_RETURN_IF_ERROR(find_ends(consumer, deadline, low, stable));
         if (stable >= end) return {};
         if (left_ms(deadline) == 0) {
-            return Status::retry("the checkpoint topic \"" + name_ +
-                                 "\" can't be read to its end: another producer's transaction is open in it");
+            return Status::retry(
+                "the checkpoint topic \"" + name_ +
+                    "\" can't be read to its end: another producer's transaction is open in it",
+                "wait until its owner ends it, or the brokers do (transaction.timeout.ms); one "
+                "that stays open is shown and ended by kafka-transactions.sh (find-hanging, "
+                "abort)");
         }
         std::this_thread::sleep_for(look_again);
     }

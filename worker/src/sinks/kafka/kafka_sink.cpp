@@ -95,6 +95,7 @@ Status KafkaSink::start_transactions(const SinkContext& context, const kafka::Pr
     identity.database = context.source.database;
     identity.system_identifier = context.source.system_identifier;
     identity.timeline = context.source.timeline;
+    identity.form = context.form;
     transactions_.emplace(kafka::CheckpointTopic(config_.checkpoint_topic, context.pipeline,
                                                  {needs.brokers, config_.properties}),
                           std::move(identity), limits);
@@ -112,7 +113,7 @@ Result<std::optional<StoredPosition>> KafkaSink::stored_position() {
     const kafka::Checkpoint& stored = *transactions_->stored();
     return std::optional(StoredPosition{stored.system_identifier, stored.timeline, stored.slot,
                                         stored.end_lsn, stored.state == kafka::CheckpointState::streaming,
-                                        stored.snapshot_progress});
+                                        stored.commit_lsn, stored.form, stored.snapshot_progress});
 }
 
 void KafkaSink::close() {
@@ -162,8 +163,12 @@ Status KafkaSink::end_snapshot(Lsn) {
 Status KafkaSink::begin_streaming(Lsn start_lsn) {
     CDC_RETURN_IF_ERROR(failure_);
     if (!transactions_) return advance(start_lsn);
-    if (transactions_->mark().state == kafka::CheckpointState::streaming) return advance(start_lsn);
-    transactions_->restart(kafka::CheckpointState::streaming, start_lsn);
+    if (transactions_->mark().state == kafka::CheckpointState::streaming) {
+        transactions_->go_on_at(start_lsn);
+        if (transactions_->mark() == transactions_->committed()) return {};
+    } else {
+        transactions_->restart(kafka::CheckpointState::streaming, start_lsn);
+    }
     return commit(commit_stall);
 }
 

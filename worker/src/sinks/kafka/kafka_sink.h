@@ -37,6 +37,7 @@
 #include <vector>
 
 #include "config/config.h"
+#include "envelope/transaction_count.h"
 #include "sinks/kafka/broker_watch.h"
 #include "sinks/kafka/dead_letters.h"
 #include "sinks/kafka/delivery_window.h"
@@ -119,6 +120,7 @@ class KafkaSink final : public Sink, private kafka::ProducerListener {
     std::unique_ptr<kafka::Producers> producers_;
     std::optional<kafka::Transactions> transactions_;  // none: at least once
     std::optional<kafka::BrokerWatch> watch_;
+    TransactionCount count_;
     std::size_t batch_bytes_ = 0;  // more than this is alone in its produce request
     std::deque<SlicePtr> held_;    // written, and not handed over to librdkafka yet
     std::size_t held_bytes_ = 0;

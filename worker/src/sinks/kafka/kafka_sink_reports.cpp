@@ -40,8 +40,8 @@ void KafkaSink::serve(milliseconds timeout) {
         if (const auto line = watch_->delivered(now)) log_info("kafka: {}", *line);
     }
     if (const auto line = watch_->due(now, window_.in_flight() > 0)) log_warning("kafka: {}", *line);
-    for (const std::string& line : topics_.partition_changes())
-        log_warning("kafka: {}", line);
+    if (Status changed = topics_.check_partitions(config_.on_partition_change); !changed.ok())
+        fail(std::move(changed));
 }
 
 // A gap's own report, with the event and the broker's reason, comes right behind the producer's; so does that
@@ -90,7 +90,7 @@ void KafkaSink::refused(const rd_kafka_message_t& message, kafka::Topic& topic, 
     const Event* const event = sent ? find_event(*entry.slice, *sent) : nullptr;
     if (dead_letters_.park() && kafka::refuses_the_topic(message.err)) {
         topic.refusal = status.message();
-        status = Status::retry(status.message() + "; events of this topic are parked from now on");
+        status = Status::retry_now(status.message() + "; events of this topic are parked from now on");
     } else if (dead_letters_.park() && kafka::refuses_the_event(message.err) && event != nullptr) {
         if (message.err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE &&
             message.len + message.key_len <= batch_bytes_) {
@@ -100,7 +100,7 @@ void KafkaSink::refused(const rd_kafka_message_t& message, kafka::Topic& topic, 
                                    "batch.size in properties to less than it");
         } else {
             dead_letters_.refuse(*event, status.message());
-            status = Status::retry(status.message() + "; it is parked when it comes again");
+            status = Status::retry_now(status.message() + "; it is parked when it comes again");
         }
     }
     fail(std::move(status));

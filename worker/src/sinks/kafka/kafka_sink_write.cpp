@@ -51,6 +51,9 @@ Status KafkaSink::hand_over_all(milliseconds stall) {
 Status KafkaSink::hand_over(const SlicePtr& slice) {
     Entry& entry = window_.open(slice);
     for (const Event& event : slice->events) {
+        if (slice->kind == SliceKind::transaction) {
+            if (Status status = count_.take(event); !status.ok()) return failed(std::move(status));
+        }
         const bool boundary = event.op == Op::begin || event.op == Op::end;
         if (boundary && !config_.transaction_topic) continue;
         if (transactions_) {

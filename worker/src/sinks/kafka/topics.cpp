@@ -1,5 +1,6 @@
 #include "sinks/kafka/topics.h"
 
+#include "base/log.h"
 #include "envelope/event_reader.h"
 #include "sinks/kafka/topic_names.h"
 
@@ -107,18 +108,27 @@ Status Topics::use(Topic& topic) {
     return {};
 }
 
-std::vector<std::string> Topics::partition_changes() {
-    std::vector<std::string> lines;
-    if (!partitions_changed_.exchange(false, std::memory_order_acquire)) return lines;
+Status Topics::check_partitions(config::OnPartitionChange on_change) {
+    Status first;
+    if (!partitions_changed_.exchange(false, std::memory_order_acquire)) return first;
     for (const auto& [name, topic] : topics_) {
         const std::int32_t now = topic->partitions.load(std::memory_order_relaxed);
         const std::int32_t before = std::exchange(topic->reported_partitions, now);
         if (before == 0 || before == now) continue;
-        lines.push_back("topic \"" + name + "\" has " + std::to_string(now) + " partitions instead of " +
-                        std::to_string(before) +
-                        ": events of one key from before and after the change are in different partitions");
+        const std::string line =
+            "topic \"" + name + "\" has " + std::to_string(now) + " partitions instead of " +
+            std::to_string(before) +
+            ": events of one key from before and after the change are in different partitions";
+        if (on_change == config::OnPartitionChange::accept) {
+            log_warning("kafka: {}", line);
+        } else if (first.ok()) {
+            first =
+                Status::fatal(line,
+                              "let the readers come to the end, and start the worker again: it goes on with "
+                              "the new number; or set on_partition_change: accept");
+        }
     }
-    return lines;
+    return first;
 }
 
 std::map<std::string, std::uint64_t> Topics::delivered() const {

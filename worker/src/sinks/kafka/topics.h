@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "config/config.h"
 #include "envelope/event.h"
 #include "sinks/kafka/producers.h"
 
@@ -65,9 +66,10 @@ class Topics {
     // Asks again, after a failure that passes.
     void create_again(Topic& topic) { producers_->present().create_topic(topic.name, &topic); }
 
-    // A line for each topic whose number of partitions has changed since it was first seen: events of one key
-    // are then in two partitions (TRAPS: order per key holds within each of them only).
-    std::vector<std::string> partition_changes();
+    // Whether the number of partitions of some topic has changed since it was last seen: events of one key
+    // are then in two partitions, and order per key holds within each of them only. Fatal, or, where that is
+    // accepted, a warning. Said once.
+    Status check_partitions(config::OnPartitionChange on_change);
 
     // Messages acknowledged since the start of the process, by topic. Thread: any.
     std::map<std::string, std::uint64_t> delivered() const;

@@ -79,6 +79,20 @@ void Transactions::restart(CheckpointState state, Lsn lsn) {
     mark_.end_lsn = lsn;
 }
 
+void Transactions::go_on_at(Lsn lsn) {
+    if (lsn > mark_.end_lsn) {  // of a slot that was made anew
+        restart(CheckpointState::streaming, lsn);
+        return;
+    }
+    mark_.system_identifier = identity_.system_identifier;
+    mark_.timeline = identity_.timeline;
+    mark_.database = identity_.database;
+    mark_.slot = identity_.slot;
+    mark_.form = identity_.form;
+    mark_.end_lsn = lsn;
+    mark_.message_lsn = std::min(mark_.message_lsn, lsn);
+}
+
 void Transactions::take_end(const Slice& slice) {
     bytes_ += slice.bytes.size();
     mark_.take_end(slice);

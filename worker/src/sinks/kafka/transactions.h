@@ -57,6 +57,9 @@ class Transactions {
 
     // A snapshot, or streaming, begins anew at lsn (an end LSN): a position of this worker's source.
     void restart(CheckpointState state, Lsn lsn);
+    // Streaming goes on at lsn, which is not where the stored position is, or of another timeline
+    // (Sink::begin_streaming).
+    void go_on_at(Lsn lsn);
     bool covers(const Slice& slice, const Event& event) const { return mark_.covers(slice, event); }
     void take(const Slice& slice, const Event& event) { mark_.take(slice, event); }
     void take_end(const Slice& slice);

@@ -16,9 +16,9 @@ constexpr std::size_t send_bytes = 256u << 10;
 void warn_of_oversize(const Event& event, const EventBody& body) {
     for (const std::string& column : body.oversize) {
         log_warning(
-            "{}: a value of column {} is longer than max_value_bytes and was left out: the projection keeps "
-            "the old one where it is the new one that is missing",
-            describe(event), column);
+            "{}: a value of column {} is longer than max_value_bytes and was left out: where it is the new "
+            "one that is missing, the projection {}",
+            describe(event), column, event.op == Op::update ? "keeps the old one" : "has null");
     }
 }
 
@@ -47,10 +47,11 @@ Status Applier::apply_slice(const SlicePtr& slice) {
         load_of_slice_ = sent_loads_ + 1;
     }
     for (const Event& event : slice->events) {
-        if (event.op == Op::begin) continue;
+        if (slice->kind == SliceKind::transaction) CDC_RETURN_IF_ERROR(count_.take(event));
+        if (event.op == Op::begin || event.op == Op::end) continue;
         Result<EventBody> body = read_body(event);
         if (!body.ok()) return body.status();
-        CDC_RETURN_IF_ERROR(note(event, *body));
+        note(event, *body);
         CDC_RETURN_IF_ERROR(apply_event(event, *body, slice));
     }
     if (slice->kind == SliceKind::snapshot && !load_.snapshot) {
@@ -84,28 +85,17 @@ Status Applier::start(const Slice& slice) {
                                      : "the stream begins in the middle of a transaction");
 }
 
-// Counts an event of the transaction at hand, whatever becomes of it.
-Status Applier::note(const Event& event, const EventBody& body) {
-    if (event.op == Op::end) return check_end(event, body);
-    ++transaction_.events;
-    if (event.op == Op::message) return {};
+// What the ledger says of the transaction at hand, whatever becomes of the event.
+void Applier::note(const Event& event, const EventBody& body) {
+    if (event.op == Op::message) return;
     ++transaction_.changes;
     transaction_.schema_version = std::max(transaction_.schema_version, event.schema_version);
     if (transaction_.evidence_id.empty()) transaction_.evidence_id = unescape_json(body.evidence_id);
     if (!body.oversize.empty()) warn_of_oversize(event, body);
-    return {};
-}
-
-Status Applier::check_end(const Event& event, const EventBody& body) const {
-    if (body.events < 0 || body.events == transaction_.events) return {};
-    return Status::fatal("transaction with commit_lsn " + event.commit_lsn.to_string() + " came with " +
-                             std::to_string(transaction_.events) + " events, but has " +
-                             std::to_string(body.events),
-                         "events were lost between the output plugin and the sink: report this as a bug");
 }
 
 Status Applier::apply_event(const Event& event, const EventBody& body, const SlicePtr& slice) {
-    if (event.op == Op::end || event.op == Op::message) return {};
+    if (event.op == Op::message) return {};
     if (event.op == Op::schema) return apply_schema_change(event, body, slice);
     Result<const ProjectionTable*> table = table_of(event, body);
     if (!table.ok()) return table.status();
@@ -148,11 +138,17 @@ Result<const ProjectionTable*> Applier::table_of(const Event& event, const Event
     return tables_.prepare(event, body);
 }
 
-// What a table needs is done in the transaction of its event, between the changes before and after it.
+// What a table needs is done in the transaction of its event, between the changes before and after it. All
+// batches are answered then, so that nothing points to a table.
 Status Applier::wait_in_transaction() {
     CDC_RETURN_IF_ERROR(send_batches());
     CDC_RETURN_IF_ERROR(begin());
-    return settle();
+    CDC_RETURN_IF_ERROR(settle());
+    if (tables_.let_go()) {
+        batcher_.clear();
+        sql_.clear();
+    }
+    return {};
 }
 
 }  // namespace cdc::projection

@@ -35,6 +35,7 @@
 #include "config/config.h"
 #include "envelope/event_body.h"
 #include "envelope/slice.h"
+#include "envelope/transaction_count.h"
 #include "sinks/postgres/batch.h"
 #include "sinks/postgres/ledger.h"
 #include "sinks/postgres/session.h"
@@ -104,7 +105,6 @@ class Applier {
 
     // What is known of the source transaction (or the snapshot) at hand.
     struct Transaction {
-        std::int64_t events = 0;   // row-like ones, as the e event counts them
         std::int64_t changes = 0;  // those that are no messages
         int schema_version = 0;    // the highest
         std::string evidence_id;
@@ -124,8 +124,7 @@ class Applier {
     // applier.cpp: slices and events
     Status apply_slice(const SlicePtr& slice);
     Status start(const Slice& slice);
-    Status note(const Event& event, const EventBody& body);
-    Status check_end(const Event& event, const EventBody& body) const;
+    void note(const Event& event, const EventBody& body);
     Status apply_event(const Event& event, const EventBody& body, const SlicePtr& slice);
     Status apply_schema_change(const Event& event, const EventBody& body, const SlicePtr& slice);
     Result<const ProjectionTable*> table_of(const Event& event, const EventBody& body);
@@ -171,6 +170,7 @@ class Applier {
     std::uint64_t load_of_slice_ = 0;
     std::uint64_t parked_ = 0;
     Transaction transaction_;
+    TransactionCount count_;
     Load load_;
     std::map<std::tuple<const ProjectionTable*, Action, std::vector<std::size_t>>, std::string> sql_;
     Status failure_;

@@ -34,10 +34,13 @@ const char* op_name(Op op) {
     }
 }
 
-// The columns that the event does not carry a new value of. Both lists name columns of either image: one
-// whose old value alone is too long is in after, and counts.
-Result<std::vector<std::size_t>> omitted_columns(const ProjectionTable& table, const EventBody& body) {
+// The columns that the event does not carry a new value of, and whose stored value stays. Both lists name
+// columns of either image: one whose old value alone is too long is in after, and counts. A new row keeps
+// nothing: what may be stored under its key is a tombstone, or what a snapshot has read before.
+Result<std::vector<std::size_t>> omitted_columns(const ProjectionTable& table, const Event& event,
+                                                 const EventBody& body) {
     std::vector<std::size_t> omitted;
+    if (event.op != Op::update) return omitted;
     if (body.unchanged.empty() && body.oversize.empty()) return omitted;
     Result<std::vector<std::pair<std::string, std::string_view>>> members = read_members(body.after);
     if (!members.ok()) return members.status();
@@ -108,7 +111,7 @@ void Batcher::add_all_gone(const ProjectionTable& table, const Event& event, con
     flush_table(table);
     const bool keep = deletes_ == config::Deletes::tombstone;
     Batch batch{&table, keep ? Action::tombstone_all : Action::remove_all, {}, {}, &event, slice};
-    batch.parameters.emplace_back(std::string(event.source_id) + "/");
+    batch.parameters.emplace_back(std::string(source_table(event.source_id)));
     if (keep) {
         append_origin(batch.parameters, event, body);
         batch.parameters.emplace_back(std::to_string(event.seq));
@@ -125,7 +128,7 @@ Status Batcher::add_keyed(const ProjectionTable& table, const Event& event, cons
         return add_row({table, action, {}, event.key, event, body, slice});
     }
     if (!event.old_source_id.empty()) CDC_RETURN_IF_ERROR(add_move(table, event, body, slice));
-    Result<std::vector<std::size_t>> omitted = omitted_columns(table, body);
+    Result<std::vector<std::size_t>> omitted = omitted_columns(table, event, body);
     if (!omitted.ok()) return omitted.status();
     const bool new_key = event.op == Op::read && table.fresh;
     const Action action = new_key ? Action::append : Action::upsert;
@@ -155,7 +158,7 @@ Status Batcher::add_move(const ProjectionTable& table, const Event& event, const
 
 Status Batcher::add_keyless(const ProjectionTable& table, const Event& event, const EventBody& body,
                             const SlicePtr& slice) {
-    Result<std::vector<std::size_t>> omitted = omitted_columns(table, body);
+    Result<std::vector<std::size_t>> omitted = omitted_columns(table, event, body);
     if (!omitted.ok()) return omitted.status();
     if (event.op == Op::insert || event.op == Op::read) {
         return add_row({table, Action::append, std::move(omitted).value(), body.after, event, body, slice});

@@ -26,10 +26,11 @@ Status Applier::apply_slice_carefully(const SlicePtr& slice) {
         load_of_slice_ = sent_loads_ + 1;
     }
     for (const Event& event : slice->events) {
-        if (event.op == Op::begin) continue;
+        if (slice->kind == SliceKind::transaction) CDC_RETURN_IF_ERROR(count_.take(event));
+        if (event.op == Op::begin || event.op == Op::end) continue;
         Result<EventBody> body = read_body(event);
         if (!body.ok()) return body.status();
-        CDC_RETURN_IF_ERROR(note(event, *body));
+        note(event, *body);
     }
     if (!slice->snapshot_progress.empty()) load_.snapshot_progress = slice->snapshot_progress;
     if (transaction_.changes > 0) {
@@ -46,7 +47,7 @@ Status Applier::apply_slice_carefully(const SlicePtr& slice) {
 Status Applier::apply_range(const SlicePtr& slice, std::size_t from, std::size_t to) {
     for (std::size_t i = from; i < to; ++i) {
         const Event& event = slice->events[i];
-        if (event.op == Op::begin) continue;
+        if (event.op == Op::begin || event.op == Op::end) continue;
         Result<EventBody> body = read_body(event);
         if (!body.ok()) return body.status();
         CDC_RETURN_IF_ERROR(apply_event(event, *body, slice));

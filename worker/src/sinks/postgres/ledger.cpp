@@ -24,8 +24,8 @@ std::string position_ddl(const std::string& table) {
     return "CREATE TABLE IF NOT EXISTS " + table +
            " (projection_name text PRIMARY KEY, system_identifier text NOT NULL, timeline bigint NOT NULL, "
            "slot text NOT NULL, end_lsn pg_lsn NOT NULL, streaming boolean NOT NULL, "
-           "updated_at timestamptz NOT NULL DEFAULT now(), fence bigint NOT NULL DEFAULT 0, "
-           "snapshot_progress text) WITH (fillfactor "
+           "updated_at timestamptz NOT NULL DEFAULT now(), fence bigint NOT NULL DEFAULT 0, form text NOT "
+           "NULL DEFAULT '', snapshot_progress text) WITH (fillfactor "
            "= "
            "10)";
 }
@@ -139,6 +139,7 @@ Status Ledger::create_tables(Session& session, const std::string& ledger_schema)
         if (!*found) CDC_RETURN_IF_ERROR(session.run_script("creating " + ledger_schema + "." + name, ddl));
     }
     CDC_RETURN_IF_ERROR(add_column(session, ledger_schema, "fence", "bigint NOT NULL DEFAULT 0"));
+    CDC_RETURN_IF_ERROR(add_column(session, ledger_schema, "form", "text NOT NULL DEFAULT ''"));
     CDC_RETURN_IF_ERROR(add_column(session, ledger_schema, "snapshot_progress", "text"));
     return session.run_script("creating the ledger", "COMMIT");
 }
@@ -208,7 +209,7 @@ Result<std::optional<StoredPosition>> Ledger::stored_position(Session& session) 
         "reading the position of projection " + context_->projection,
         "WITH touched AS (UPDATE " + position_ +
             " SET updated_at = updated_at WHERE projection_name = $1 RETURNING *) SELECT system_identifier, "
-            "timeline, slot, end_lsn, streaming, coalesce(snapshot_progress, ''), "
+            "timeline, slot, end_lsn, streaming, form, coalesce(snapshot_progress, ''), "
             "set_config('synchronous_commit', $2, true) FROM touched",
         {context_->projection, session.durable_commit()});
     if (!rows.ok()) return rows.status();
@@ -220,7 +221,17 @@ Result<std::optional<StoredPosition>> Ledger::stored_position(Session& session) 
     position.slot = rows->text(0, 2);
     position.end_lsn = Lsn::parse(rows->text(0, 3)).value_or(Lsn{});
     position.streaming = rows->text(0, 4) == "t";
-    position.snapshot_progress = rows->text(0, 5);
+    position.snapshot_progress = rows->text(0, 6);
+    position.form = rows->text(0, 5);
+    // A search through the whole ledger, so only after a failover.
+    if (position.timeline != context_->source.timeline) {
+        rows = session.run("reading the ledger of projection " + context_->projection,
+                           "SELECT max(commit_lsn::pg_lsn) FROM " + ledger_ +
+                               " WHERE projection_name = $1 AND batch_id <> 'snapshot'",
+                           {context_->projection});
+        if (!rows.ok()) return rows.status();
+        if (!rows->is_null(0, 0)) position.delivered_lsn = Lsn::parse(rows->text(0, 0)).value_or(Lsn{});
+    }
     return std::optional<StoredPosition>(std::move(position));
 }
 
@@ -239,14 +250,14 @@ Status Ledger::write_position(Session& session, Lsn end_lsn, bool streaming) {
     return fenced(session.run(
         "writing the position of projection " + context_->projection,
         "INSERT INTO " + position_ +
-            " AS p (projection_name, system_identifier, timeline, slot, end_lsn, streaming, fence) VALUES "
-            "($1, "
-            "$2, $3, $4, $5, $6, 1) ON CONFLICT (projection_name) DO UPDATE SET system_identifier = "
-            "EXCLUDED.system_identifier, timeline = EXCLUDED.timeline, slot = EXCLUDED.slot, end_lsn = "
-            "EXCLUDED.end_lsn, streaming = EXCLUDED.streaming, updated_at = now(), fence = p.fence + 1 "
-            "RETURNING fence",
+            " AS p (projection_name, system_identifier, timeline, slot, end_lsn, streaming, form, fence) "
+            "VALUES ($1, $2, $3, $4, $5, $6, $7, 1) ON CONFLICT (projection_name) DO UPDATE SET "
+            "system_identifier = EXCLUDED.system_identifier, timeline = EXCLUDED.timeline, slot = "
+            "EXCLUDED.slot, end_lsn = EXCLUDED.end_lsn, streaming = EXCLUDED.streaming, form = "
+            "EXCLUDED.form, "
+            "updated_at = now(), fence = p.fence + 1 RETURNING fence",
         {context_->projection, context_->source.system_identifier, std::to_string(context_->source.timeline),
-         context_->slot, end_lsn.to_string(), streaming ? "t" : "f"}));
+         context_->slot, end_lsn.to_string(), streaming ? "t" : "f", context_->form}));
 }
 
 Status Ledger::begin_streaming(Session& session, Lsn stored, Lsn start_lsn) {
@@ -255,11 +266,14 @@ Status Ledger::begin_streaming(Session& session, Lsn stored, Lsn start_lsn) {
         return write_position(session, start_lsn, true);
     }
     if (!locked_) CDC_RETURN_IF_ERROR(end_holder(session));
-    return fenced(session.run("writing the position of projection " + context_->projection,
-                              "UPDATE " + position_ +
-                                  " SET streaming = true, updated_at = now(), fence = fence + 1 WHERE "
-                                  "projection_name = $1 AND end_lsn = $2::pg_lsn RETURNING fence",
-                              {context_->projection, stored.to_string()}));
+    return fenced(session.run(
+        "writing the position of projection " + context_->projection,
+        "UPDATE " + position_ +
+            " SET system_identifier = $3, timeline = $4, slot = $5, end_lsn = $6, form = $7, "
+            "streaming = true, updated_at = now(), fence = fence + 1 WHERE "
+            "projection_name = $1 AND end_lsn = $2::pg_lsn RETURNING fence",
+        {context_->projection, stored.to_string(), context_->source.system_identifier,
+         std::to_string(context_->source.timeline), context_->slot, start_lsn.to_string(), context_->form}));
 }
 
 Status Ledger::send_move(Session& session, const PositionMove& move, Ticket ticket) {

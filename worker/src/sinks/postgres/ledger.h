@@ -69,8 +69,8 @@ class Ledger {
     // there is one.
     Status write_position(Session& session, Lsn end_lsn, bool streaming);
     // Streaming begins, so the slot is ours: a worker that still has the lock has lost it, and is ended. The
-    // stored position, as it was read, must still be there (none: there must be none, and it is made at
-    // start_lsn); retry where it is not.
+    // stored position, as it was read, must still be there (none: there must be none); it becomes start_lsn.
+    // Retry where it is not.
     Status begin_streaming(Session& session, Lsn stored, Lsn start_lsn);
 
     // The pipelined statement that moves the position. It fails with division_by_zero (22012) where the

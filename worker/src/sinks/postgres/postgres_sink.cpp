@@ -76,6 +76,14 @@ Status PostgresSink::begin_snapshot(Lsn consistent_point) {
     return {};
 }
 
+Status PostgresSink::empty_table(const std::string& schema, const std::string& table) {
+    CDC_RETURN_IF_ERROR(need_open());
+    dry_ = true;
+    CDC_RETURN_IF_ERROR(wait_for_all(Clock::time_point::max()));
+    return run_durably("making the projection of " + schema + "." + table,
+                       [&] { return tables_->expect(schema, table); });
+}
+
 Status PostgresSink::end_snapshot(Lsn consistent_point) {
     CDC_RETURN_IF_ERROR(need_open());
     dry_ = true;
@@ -90,7 +98,7 @@ Status PostgresSink::begin_streaming(Lsn start_lsn) {
         return ledger_->begin_streaming(*session_, applier_->position(), start_lsn);
     }));
     tables_->forget();
-    if (!applier_->position()) applier_->set_position(start_lsn);
+    applier_->set_position(start_lsn);
     streaming_ = true;
     moved_at_ = Clock::now();
     return {};
@@ -210,7 +218,7 @@ Status PostgresSink::go_back(const Status& refusal) {
     careful_until_ = std::max(careful_until_, Lsn{reached_.value + 1});
     let_go();
     if (not_kept_ > applier_->confirmed_loads()) {
-        return Status::retry(
+        return Status::retry_now(
             refusal.message() + "; its transaction is long: it is read again to find the event",
             refusal.hint());
     }

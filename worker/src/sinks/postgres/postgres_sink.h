@@ -51,6 +51,7 @@ class PostgresSink final : public Sink {
     bool keeps_position() const override { return true; }
     Result<std::optional<StoredPosition>> stored_position() override;
     Status begin_snapshot(Lsn consistent_point) override;
+    Status empty_table(const std::string& schema, const std::string& table) override;
     Status end_snapshot(Lsn consistent_point) override;
     Status begin_streaming(Lsn start_lsn) override;
     Status write(const SlicePtr& slice) override;

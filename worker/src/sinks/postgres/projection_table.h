@@ -33,7 +33,8 @@ struct ProjectionTable {
     std::vector<ProjectionColumn> columns;  // the source's columns, in its order
     std::vector<std::size_t> key;           // indexes into columns; empty: a table without a key
     // Two keys are equal only where their JSON is the same bytes. False for numeric (1.0 = 1.00), citext and
-    // their like: then no statement may hold two rows, as they could be one.
+    // their like, and texts under a nondeterministic collation: then no statement may hold two rows, as they
+    // could be one.
     bool key_is_canonical = true;
     // Rows go as one array a column; false where a column needs JSON.
     bool as_arrays = true;

@@ -223,11 +223,16 @@ std::string statement_sql(const ProjectionTable& table, Action action,
                                " AS t WHERE t.ctid = " + place_of_old_image(table));
         case Action::tombstone_all:
             return "UPDATE " + table.quoted + " AS t SET " + envelope_assignments(2, "", "$6::bigint", true) +
-                   " WHERE NOT t.\"_deleted\" AND starts_with(t.\"_source_id\", $1)";
+                   " WHERE NOT t.\"_deleted\" AND " + of_source_table("t");
         case Action::remove_all:
-            return "DELETE FROM " + table.quoted + " AS t WHERE starts_with(t.\"_source_id\", $1)";
+            return "DELETE FROM " + table.quoted + " AS t WHERE " + of_source_table("t");
     }
     return {};
+}
+
+std::string of_source_table(const std::string& alias) {
+    return "starts_with(" + alias + ".\"_source_id\", 'pg://') AND split_part(" + alias +
+           ".\"_source_id\", '/', 5) = $1";
 }
 
 std::string create_table_sql(const ProjectionTable& table) {

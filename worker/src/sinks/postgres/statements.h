@@ -10,8 +10,8 @@
 //   move_key                     [old key], [new key]
 //   replace_one, tombstone_one   old source_id, [old image], origin, [row]
 //   remove_one                   old source_id, [old image]
-//   tombstone_all                source_id prefix, origin, seq
-//   remove_all                   source_id prefix
+//   tombstone_all                source table (row_identity.h), origin, seq
+//   remove_all                   source table
 // The *_one statements divide by the number of rows that they changed: an SQL error (22012) where it is none,
 // as nobody is there to count when statements are pipelined. Thread: pure functions.
 #pragma once
@@ -31,6 +31,10 @@ std::vector<std::size_t> columns_of(const ProjectionTable& table, Action action,
 
 std::string statement_sql(const ProjectionTable& table, Action action,
                           const std::vector<std::size_t>& omitted);
+
+// The condition that a row is of the source table $1 (row_identity.h), under whatever name of the cluster it
+// was written: a pipeline's `cluster` may have been another once.
+std::string of_source_table(const std::string& alias);
 
 // CREATE TABLE of a projection and, without a key, the index that finds a row by its old image.
 std::string create_table_sql(const ProjectionTable& table);

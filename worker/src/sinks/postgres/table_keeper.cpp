@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <unordered_set>
 #include <utility>
 
 #include "base/log.h"
@@ -12,6 +13,10 @@
 
 namespace cdc::projection {
 namespace {
+
+// Definitions that are kept at hand: far more than a pipeline's tables at any one time, and some ten MB.
+constexpr std::size_t most_known = 10000;
+constexpr std::size_t few_tables = 64;  // not worth a look
 
 std::string known_key(const Event& event) {
     std::string key(event.schema);
@@ -34,11 +39,6 @@ Result<std::vector<std::string>> key_of(const Event& event, const TableDefinitio
     for (const auto& [name, value] : *members)
         names.push_back(name);
     return names;
-}
-
-std::string table_source_id(const Event& event) {
-    if (!event.is_row()) return std::string(event.source_id);
-    return std::string(event.source_id.substr(0, event.source_id.rfind('/')));
 }
 
 // The members of the image that the table has no column for. Only where the version is not recorded: a
@@ -158,8 +158,20 @@ Result<const ProjectionTable*> TableKeeper::prepare(const Event& event, const Ev
         table->ignored = std::move(left_out).value();
     }
     tables_.push_back(std::make_unique<ProjectionTable>(std::move(table).value()));
+    ++made_ready_;
     known_[known_key(event)] = tables_.back().get();
     return static_cast<const ProjectionTable*>(tables_.back().get());
+}
+
+bool TableKeeper::let_go() {
+    if (tables_.size() < std::max(let_go_at_, few_tables)) return false;
+    if (known_.size() >= most_known) known_.clear();
+    std::unordered_set<const ProjectionTable*> used;
+    for (const auto& [key, table] : known_)
+        used.insert(table);
+    std::erase_if(tables_, [&](const auto& table) { return !used.contains(table.get()); });
+    let_go_at_ = 2 * tables_.size();
+    return true;
 }
 
 Result<const ProjectionTable*> TableKeeper::registered(const Event& event) {
@@ -171,6 +183,7 @@ Result<const ProjectionTable*> TableKeeper::registered(const Event& event) {
     Result<std::string> quoted = quoted_name(names->target);
     if (!quoted.ok()) return quoted.status();
     tables_.push_back(std::make_unique<ProjectionTable>());
+    ++made_ready_;
     ProjectionTable& table = *tables_.back();
     table.source = names->source();
     table.target = names->target.display();
@@ -314,87 +327,6 @@ Status TableKeeper::add_missing_columns(const Names& names, const TableDefinitio
             "ALTER TABLE " + *table + " ADD COLUMN " + *name + " " + projected_type(column, types[i])));
     }
     return {};
-}
-
-Result<bool> TableKeeper::is_registered(const Names& names) {
-    Result<pq::Rows> rows = session_.run(
-        "reading the projection's tables",
-        "SELECT projection_name, source_schema, source_table, target_schema, target_table FROM " + registry_ +
-            " WHERE (target_schema = $1 AND target_table = $2) OR (projection_name = $3 AND source_schema = "
-            "$4 AND source_table = $5)",
-        {names.target.schema, names.target.table, context_.projection, names.schema, names.table});
-    if (!rows.ok()) return rows.status();
-    for (int row = 0; row < rows->count(); ++row) {
-        const auto text = [&](int column) { return std::string(rows->text(row, column)); };
-        const std::string target = text(3) + "." + text(4);
-        if (text(0) != context_.projection || text(1) != names.schema || text(2) != names.table) {
-            return Status::fatal(
-                "projection table " + target + " belongs to " + text(1) + "." + text(2) + " of projection " +
-                    text(0) + ", so " + names.source() + " of projection " + context_.projection +
-                    " can't be projected into it",
-                "give each its own name (sink: table); if that projection is no more, delete its "
-                "row from " +
-                    settings_.ledger_schema + ".projection_table");
-        }
-        if (target != names.target.display()) {
-            return Status::fatal(names.source() + " is projected into " + target + ", and would be into " +
-                                     names.target.display() + " from here on",
-                                 "set the sink's option table back, or take a new snapshot");
-        }
-    }
-    return rows->count() > 0;
-}
-
-Status TableKeeper::register_table(const Names& names, const Event& event) {
-    return session_
-        .run("registering projection table " + names.target.display(),
-             "INSERT INTO " + registry_ +
-                 " (projection_name, source_schema, source_table, target_schema, target_table, source_id) "
-                 "VALUES "
-                 "($1, $2, $3, $4, $5, $6)",
-             {context_.projection, names.schema, names.table, names.target.schema, names.target.table,
-              table_source_id(event)})
-        .status();
-}
-
-Status TableKeeper::empty_registered() {
-    Result<pq::Rows> rows =
-        session_.run("reading the projection's tables",
-                     "SELECT source_schema, source_table, target_schema, target_table, source_id FROM " +
-                         registry_ + " WHERE projection_name = $1",
-                     {context_.projection});
-    if (!rows.ok()) return rows.status();
-    for (int row = 0; row < rows->count(); ++row) {
-        const auto text = [&](int column) { return std::string(rows->text(row, column)); };
-        CDC_RETURN_IF_ERROR(empty({text(0), text(1), {text(2), text(3)}}, text(4)));
-    }
-    return {};
-}
-
-// A table that someone has dropped, or that the option table now names otherwise, is forgotten: the snapshot
-// makes it anew.
-Status TableKeeper::empty(const Names& names, const std::string& source_id) {
-    Result<TargetTable> target = read_target_table(session_, names.target);
-    if (!target.ok()) return target.status();
-    if (target->find("_source_id") != nullptr) {
-        Result<std::string> quoted = quoted_name(names.target);
-        if (!quoted.ok()) return quoted.status();
-        log_info("emptying projection table {} before the snapshot", names.target.display());
-        CDC_RETURN_IF_ERROR(session_
-                                .run("emptying projection table " + names.target.display(),
-                                     "DELETE FROM " + *quoted + " WHERE starts_with(_source_id, $1)",
-                                     {source_id + "/"})
-                                .status());
-    }
-    Result<TargetName> now = target_name(settings_.table, names.schema, names.table);
-    if (!now.ok()) return now.status();
-    if (target->exists && now->display() == names.target.display()) return {};
-    return session_
-        .run("forgetting projection table " + names.target.display(),
-             "DELETE FROM " + registry_ +
-                 " WHERE projection_name = $1 AND source_schema = $2 AND source_table = $3",
-             {context_.projection, names.schema, names.table})
-        .status();
 }
 
 }  // namespace cdc::projection

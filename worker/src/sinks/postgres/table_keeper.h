@@ -49,6 +49,10 @@ class TableKeeper {
     Result<const ProjectionTable*> prepare(const Event& event, const EventBody& body,
                                            TableDefinition definition);
 
+    // Makes or checks the table of a source table that has no event yet, as it is now. Waits, as prepare
+    // does.
+    Status expect(const std::string& schema, const std::string& table);
+
     // The projection of an event's table where there is one, nullptr where there is none: enough of it for a
     // change of all rows. Waits, as prepare does.
     Result<const ProjectionTable*> registered(const Event& event);
@@ -66,7 +70,13 @@ class TableKeeper {
         loading_ = false;
     }
     // How often a table was made ready so far.
-    std::size_t made_ready() const { return tables_.size(); }
+    std::size_t made_ready() const { return made_ready_; }
+    // Lets go of the tables that a later definition replaced, and of all where there are very many: whoever
+    // runs for months sees tables come and go. Only where nobody points to a table any more. True where it
+    // did.
+    bool let_go();
+    // How many tables are held, for that.
+    std::size_t held() const { return tables_.size(); }
 
     // Empties every table that is registered for the projection; waits. Inside the caller's transaction.
     Status empty_registered();
@@ -103,10 +113,12 @@ class TableKeeper {
     std::string registry_;
     bool target_is_source_ = false;
     bool loading_ = false;
-    // By source schema, table (as in the event) and schema_version. A replaced table stays: batches point to
-    // it.
+    // By source schema, table (as in the event) and schema_version. A replaced table stays until let_go:
+    // batches point to it.
     std::map<std::string, const ProjectionTable*> known_;
     std::vector<std::unique_ptr<ProjectionTable>> tables_;
+    std::size_t let_go_at_ = 0;  // how many are held before a look is worth its time
+    std::size_t made_ready_ = 0;
 };
 
 }  // namespace cdc::projection

@@ -87,6 +87,10 @@ Status StdoutSink::open(const SinkContext&) {
 }
 
 Status StdoutSink::write(const SlicePtr& slice) {
+    if (slice->kind == SliceKind::transaction) {
+        for (const Event& event : slice->events)
+            CDC_RETURN_IF_ERROR(count_.take(event));
+    }
     CDC_RETURN_IF_ERROR(write_all(fd_, runs_of_lines(*slice)));
     if (slice->last) return advance(slice->end_lsn);
     return {};

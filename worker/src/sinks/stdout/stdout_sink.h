@@ -13,6 +13,7 @@
 
 #include <unistd.h>
 
+#include "envelope/transaction_count.h"
 #include "sinks/sink.h"
 
 namespace cdc {
@@ -41,6 +42,7 @@ class StdoutSink final : public Sink {
   private:
     const int fd_;
     Lsn durable_;
+    TransactionCount count_;
 };
 
 }  // namespace cdc

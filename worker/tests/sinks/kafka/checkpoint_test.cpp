@@ -87,6 +87,17 @@ std::vector<SlicePtr> three_transactions(std::size_t slices) {
     return all;
 }
 
+TEST(Checkpoint, TheFormOfTheEventsMayBeAbsent) {
+    Checkpoint mark;
+    EXPECT_EQ(to_json(mark).find("form"), std::string::npos) << "as an earlier release wrote it";
+    for (const char* const form : {"", "extension=1.0 cluster=a\"b"}) {
+        mark.form = form;
+        const Result<Checkpoint> read = read_checkpoint(to_json(mark));
+        ASSERT_TRUE(read.ok()) << read.status().to_string();
+        EXPECT_EQ(read->form, form);
+    }
+}
+
 TEST(Checkpoint, WhereverItStopsAReplayOfAnyRangeBringsTheRestOnce) {
     Checkpoint fresh;
     const std::vector<std::string> all = replay(fresh, three_transactions(2));

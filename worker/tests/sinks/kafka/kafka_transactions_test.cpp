@@ -1,60 +1,8 @@
-// The transactional mode before librdkafka's mock cluster, which speaks the transactions' protocol but makes
-// everything visible at once: what is invisible until a commit is shown with a real broker
-// (tests/tap/integration).
-#include <algorithm>
-
-#include "sinks/kafka/kafka_sink_fixture.h"
+// The transactional mode: what is committed when, and how a position is taken up again.
+#include "sinks/kafka/kafka_transactions_fixture.h"
 
 namespace cdc {
 namespace {
-
-constexpr int end_txn_request = 26;
-constexpr int add_partitions_request = 24;
-
-class KafkaTransactionsTest : public KafkaSinkTest {
-  protected:
-    // The mock cluster can't be asked to make topics.
-    config::KafkaSink transactional(std::map<std::string, std::string> properties = {}) {
-        for (const char* const name : {"public.orders", "_checkpoints", "_dead_letters"})
-            rd_kafka_mock_topic_create(cluster_->native(), topic(name).c_str(), 4, 1);
-        properties["allow.auto.create.topics"] = "false";
-        config::KafkaSink made = config(std::move(properties));
-        made.transactions = true;
-        return made;
-    }
-
-    SinkContext context() const {
-        SinkContext made;
-        made.pipeline = prefix_;
-        made.slot = "shop";
-        made.source = {"7300000000000000001", 1, "shop"};
-        return made;
-    }
-
-    void begin(Sink& sink, Lsn lsn) {
-        const Status opened = sink.open(context());
-        ASSERT_TRUE(opened.ok()) << opened.to_string();
-        const Status begun = sink.begin_streaming(lsn);
-        ASSERT_TRUE(begun.ok()) << begun.to_string();
-    }
-
-    static std::optional<StoredPosition> position(Sink& sink) {
-        const Result<std::optional<StoredPosition>> stored = sink.stored_position();
-        EXPECT_TRUE(stored.ok());
-        return *stored;
-    }
-
-    std::vector<std::string> checkpoints() {
-        std::vector<std::string> all;
-        for (const Record& record : read("_checkpoints"))
-            all.push_back(*record.value);
-        return all;
-    }
-};
-
-std::vector<SlicePtr> inserts(std::uint64_t commit_lsn, int rows, std::size_t slices = 1) {
-    return make_transaction(Lsn{commit_lsn}, Lsn{commit_lsn + 0x80}, versions_of_keys(rows, 1), slices);
-}
 
 TEST_F(KafkaTransactionsTest, APositionIsDurableWithItsEventsWhenTheQueueHasRunDry) {
     KafkaSink sink(transactional());
@@ -155,6 +103,46 @@ TEST_F(KafkaTransactionsTest, AnOpenTransactionIsNotCommittedInTheMiddleOfASourc
     EXPECT_EQ(sink.durable_lsn(), Lsn{0x180});
 }
 
+TEST_F(KafkaTransactionsTest, ATransactionThatLostEventsIsNotCommitted) {
+    KafkaSink sink(transactional());
+    begin(sink, Lsn{0x80});
+    const std::vector<SlicePtr> slices = inserts(0x100, 10, 5);
+    write_all(sink, {slices[0], slices[1], slices[3]});
+    const Status status = sink.write(slices[4]);
+    EXPECT_EQ(status.code(), StatusCode::fatal);
+    const std::size_t lost = slices[2]->events.size();
+    EXPECT_THAT(status.message(), HasSubstr("transaction at 0/100: ended with 10 events, but " +
+                                            std::to_string(10 - lost) + " were received"));
+    EXPECT_FALSE(sink.ran_dry().ok());
+    EXPECT_EQ(sink.durable_lsn(), Lsn{0x80});
+}
+
+TEST_F(KafkaTransactionsTest, APositionIsTakenOverToANewTimeline) {
+    {
+        KafkaSink sink(transactional());
+        begin(sink, Lsn{0x80});
+        write_all(sink, inserts(0x100, 3));
+        ASSERT_TRUE(sink.flush(patience).ok());
+        ASSERT_TRUE(sink.advance(Lsn{0x8000000}).ok());  // idle WAL that the new primary never had
+        ASSERT_TRUE(sink.flush(patience).ok());
+    }
+    SinkContext promoted = context();
+    promoted.source.timeline = 2;
+    KafkaSink sink(transactional());
+    ASSERT_TRUE(sink.open(promoted).ok());
+    EXPECT_EQ(position(sink)->timeline, 1U);
+    EXPECT_EQ(position(sink)->end_lsn, Lsn{0x8000000});
+    EXPECT_EQ(position(sink)->delivered_lsn, Lsn{0x100});
+    ASSERT_TRUE(sink.begin_streaming(Lsn{0x200}).ok());
+    EXPECT_THAT(checkpoints().back(), HasSubstr(R"("timeline":2)"));
+    EXPECT_THAT(checkpoints().back(), HasSubstr(R"("end_lsn":"0/200")"));
+    EXPECT_EQ(sink.durable_lsn(), Lsn{0x200});
+    write_all(sink, inserts(0x300, 3));  // an LSN that the old timeline had passed
+    ASSERT_TRUE(sink.flush(patience).ok());
+    EXPECT_EQ(sink.durable_lsn(), Lsn{0x380});
+    EXPECT_EQ(read("public.orders").size(), 6U);
+}
+
 TEST_F(KafkaTransactionsTest, AnIdleSourcesPositionIsWrittenAtTheEnd) {
     KafkaSink sink(transactional());
     begin(sink, Lsn{0x80});
@@ -220,7 +208,8 @@ TEST_F(KafkaTransactionsTest, AProducerThatTheBrokersTimedOutIsReplaced) {
     write_all(sink, inserts(0x100, 3));
     const Status status = sink.ran_dry();
     EXPECT_EQ(status.code(), StatusCode::retry) << "nobody else has claimed it: " << status.to_string();
-    begin(sink, Lsn{0x80});
+    ASSERT_TRUE(sink.open(context()).ok());
+    ASSERT_TRUE(sink.begin_streaming(position(sink)->end_lsn).ok());  // the mock shows what is not committed
     write_all(sink, inserts(0x100, 3));
     ASSERT_TRUE(sink.ran_dry().ok());
     EXPECT_EQ(sink.durable_lsn(), Lsn{0x180});
@@ -252,83 +241,6 @@ TEST_F(KafkaTransactionsTest, AMissingRightOnTheTransactionalIdIsSaid) {
     const Status status = sink.open(context());
     EXPECT_EQ(status.code(), StatusCode::fatal) << status.to_string();
 }
-
-// What the brokers refuse, in both modes.
-class KafkaRejectsTest : public KafkaTransactionsTest, public testing::WithParamInterface<bool> {
-  protected:
-    config::KafkaSink parking(std::map<std::string, std::string> properties = {}) {
-        config::KafkaSink made = transactional(std::move(properties));
-        made.transactions = GetParam();
-        made.on_reject = config::OnReject::park;
-        return made;
-    }
-};
-
-TEST_P(KafkaRejectsTest, AnEventThatTheBrokerRefusesIsParkedWholeWhenItComesAgain) {
-    start_own_cluster(1);
-    KafkaSink sink(parking({{"batch.size", "500"}}));
-    begin(sink, Lsn{0x80});
-    const std::string large(2000, 'x');
-    const std::vector<SlicePtr> slices = make_transaction(
-        Lsn{0x100}, Lsn{0x180}, {make_row(Op::insert, "2", "null", "{\"id\":2,\"t\":\"" + large + "\"}")});
-    rd_kafka_mock_push_request_errors(cluster_->native(), produce_request, 1,
-                                      RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
-    Status status = sink.write(slices[0]);
-    if (status.ok()) status = run_until(sink, [] { return false; });
-    EXPECT_EQ(status.code(), StatusCode::retry) << status.to_string();
-    EXPECT_THAT(status.message(), HasSubstr("parked"));
-    EXPECT_EQ(sink.durable_lsn(), Lsn{0x80});
-
-    begin(sink, Lsn{0x80});  // the pipeline begins again
-    write_all(sink, slices);
-    write_all(sink, inserts(0x200, 1));
-    ASSERT_TRUE(sink.flush(patience).ok());
-    EXPECT_EQ(sink.durable_lsn(), Lsn{0x280});
-    EXPECT_EQ(read("public.orders").size(), 1U) << "the others only";
-    const std::vector<Record> letters = read("_dead_letters");
-    ASSERT_EQ(letters.size(), 1U);
-    EXPECT_EQ(letters[0].value, std::string(slices[0]->events[1].line)) << "whole, byte by byte";
-    EXPECT_EQ(letters[0].key, "{\"id\":2}");
-    EXPECT_EQ(letters[0].headers.at("commit_lsn"), "0/100");
-    EXPECT_EQ(letters[0].headers.at("seq"), "0");
-    EXPECT_EQ(letters[0].headers.at("topic"), topic("public.orders"));
-    EXPECT_THAT(letters[0].headers.at("error"), HasSubstr("pg://c/db/public.orders/PK:2"));
-    EXPECT_THAT(letters[0].headers.at("error"), Not(HasSubstr("xxx")));
-}
-
-TEST_P(KafkaRejectsTest, AnEventOfASmallBatchIsNotParkedForItsNeighbours) {
-    start_own_cluster(1);
-    KafkaSink sink(parking());
-    begin(sink, Lsn{0x80});
-    rd_kafka_mock_push_request_errors(cluster_->native(), produce_request, 1,
-                                      RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
-    Status status = sink.write(inserts(0x100, 3)[0]);
-    if (status.ok()) status = run_until(sink, [] { return false; });
-    EXPECT_EQ(status.code(), StatusCode::fatal) << status.to_string();
-    EXPECT_THAT(status.hint(), HasSubstr("batch.size"));
-}
-
-TEST_P(KafkaRejectsTest, EventsOfATopicThatIsNotOursToWriteAreParked) {
-    start_own_cluster(1);
-    KafkaSink sink(parking());
-    begin(sink, Lsn{0x80});
-    write_all(sink, inserts(0x100, 1));
-    ASSERT_TRUE(sink.flush(patience).ok());
-    rd_kafka_mock_push_request_errors(cluster_->native(), produce_request, 1,
-                                      RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
-    Status status = sink.write(inserts(0x200, 1)[0]);
-    if (status.ok()) status = run_until(sink, [] { return false; });
-    EXPECT_EQ(status.code(), StatusCode::retry) << status.to_string();
-    begin(sink, Lsn{0x180});
-    write_all(sink, inserts(0x200, 2));
-    ASSERT_TRUE(sink.flush(patience).ok());
-    EXPECT_EQ(read("public.orders").size(), 1U);
-    EXPECT_EQ(read("_dead_letters").size(), 2U);
-    EXPECT_EQ(sink.durable_lsn(), Lsn{0x280});
-}
-
-INSTANTIATE_TEST_SUITE_P(Modes, KafkaRejectsTest, testing::Bool(),
-                         [](const auto& mode) { return mode.param ? "Transactions" : "AtLeastOnce"; });
 
 }  // namespace
 }  // namespace cdc

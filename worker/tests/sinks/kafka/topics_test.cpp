@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "base/log.h"
 #include "sinks/kafka/embedded_cluster.h"
 #include "sinks/slice_maker.h"
 
@@ -61,17 +62,31 @@ void send_one(Topics& topics, int partitions) {
     topics.close();
 }
 
-TEST(Topics, AChangedNumberOfPartitionsIsSaidOnce) {
+using config::OnPartitionChange;
+
+TEST(Topics, AChangedNumberOfPartitionsEndsTheSinkOnce) {
     Topics topics;
     send_one(topics, 4);
-    EXPECT_TRUE(topics.partition_changes().empty()) << "the first number is no change";
+    EXPECT_TRUE(topics.check_partitions(OnPartitionChange::stop).ok()) << "the first number is no change";
     send_one(topics, 4);
-    EXPECT_TRUE(topics.partition_changes().empty());
+    EXPECT_TRUE(topics.check_partitions(OnPartitionChange::stop).ok());
     send_one(topics, 6);
-    EXPECT_THAT(
-        topics.partition_changes(),
-        testing::ElementsAre(testing::HasSubstr("\"p.public.orders\" has 6 partitions instead of 4")));
-    EXPECT_TRUE(topics.partition_changes().empty());
+    const Status status = topics.check_partitions(OnPartitionChange::stop);
+    EXPECT_EQ(status.code(), StatusCode::fatal);
+    EXPECT_THAT(status.message(), testing::HasSubstr("\"p.public.orders\" has 6 partitions instead of 4"));
+    EXPECT_THAT(status.hint(), testing::HasSubstr("on_partition_change: accept"));
+    EXPECT_TRUE(topics.check_partitions(OnPartitionChange::stop).ok());
+}
+
+TEST(Topics, AChangedNumberOfPartitionsCanBeAccepted) {
+    Topics topics;
+    send_one(topics, 4);
+    EXPECT_TRUE(topics.check_partitions(OnPartitionChange::accept).ok());
+    send_one(topics, 6);
+    testing::internal::CaptureStderr();
+    log_init("warning", LogFormat::text);
+    EXPECT_TRUE(topics.check_partitions(OnPartitionChange::accept).ok());
+    EXPECT_THAT(testing::internal::GetCapturedStderr(), testing::HasSubstr("has 6 partitions instead of 4"));
 }
 
 // Producers learn of new partitions each in its own time; two clusters stand for one at two moments.
@@ -107,7 +122,8 @@ TEST(Topics, AKeyKeepsItsPartitionUntilEveryProducerKnowsTheNewOnes) {
     ASSERT_EQ(counter.partitions.size(), 50U);
     for (const auto& [key, used] : counter.partitions)
         EXPECT_EQ(used.size(), 1U) << key;
-    EXPECT_TRUE(topics.partition_changes().empty()) << "nothing has changed for the readers yet";
+    EXPECT_TRUE(topics.check_partitions(OnPartitionChange::stop).ok())
+        << "nothing has changed for the readers yet";
     topics.close();
 }
 

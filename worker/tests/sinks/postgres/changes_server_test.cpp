@@ -370,7 +370,10 @@ TEST_F(Changes, ATransactionThatLostEventsIsRefused) {
     slices.erase(slices.begin() + 2);
     const Status status = write(slices);
     EXPECT_EQ(status.code(), StatusCode::fatal);
-    EXPECT_THAT(status.message(), HasSubstr("came with 1 events, but has 2"));
+    EXPECT_THAT(status.message(), HasSubstr("ended with 2 events, but 1 were received"));
+    sink_->close();
+    EXPECT_EQ(rows("SELECT count(*) FROM pg_class WHERE relname = 'orders'"), "0\n") << "not a part of it";
+    EXPECT_EQ(rows("SELECT end_lsn FROM projection_position"), "0/1000\n");
 }
 
 }  // namespace

@@ -137,6 +137,40 @@ TEST_F(Recovery, ASnapshotRemovesWhatAnUnfinishedOneLeft) {
     EXPECT_EQ(rows("SELECT count(*) FROM emptied"), "0\n");
 }
 
+TEST_F(Recovery, ASnapshotRemovesTheRowsOfEveryClusterName) {
+    start();
+    Row renamed = inserted("2", order("2", "1"));
+    renamed.source_id = "pg://renamed/db/public.orders/PK:2";
+    ok(apply({inserted("1", order("1", "1")), renamed}));
+    sink_->close();
+    open_for_snapshot({0x2000});
+    ok(sink_->write(make_snapshot({0x2000}, {read_order("3", "5")})));
+    ok(sink_->end_snapshot({0x2000}));
+    EXPECT_EQ(orders(), "3|5|~|~|f\n");
+}
+
+TEST_F(Recovery, APositionIsTakenOverToANewTimeline) {
+    start();
+    ok(apply({inserted("1", order("1", "1"))}));
+    ok(sink_->advance({0x9000}));  // idle WAL that the new primary never had
+    ok(sink_->flush(std::chrono::seconds(20)));
+    sink_->close();
+    EXPECT_EQ(rows("SELECT end_lsn FROM projection_position"), "0/9000\n");
+    context_.source.timeline += 1;
+    sink_ = std::make_unique<PostgresSink>(settings());
+    ok(sink_->open(context_));
+    const auto stored = sink_->stored_position();
+    ASSERT_TRUE(stored.ok() && stored.value());
+    EXPECT_EQ(stored.value()->end_lsn, Lsn{0x9000});
+    EXPECT_EQ(stored.value()->delivered_lsn, Lsn{0x1100}) << "the newest commit, which the ledger knows";
+    ok(sink_->begin_streaming({0x1180}));
+    EXPECT_EQ(rows("SELECT end_lsn FROM projection_position"), "0/1180\n");
+    ok(apply({updated("1", order("1", "2"))}));  // at 0/1200, which the old timeline had passed
+    EXPECT_EQ(orders(), "1|2|~|~|f\n");
+    EXPECT_EQ(rows("SELECT end_lsn, timeline FROM projection_position"),
+              "0/1240|" + std::to_string(context_.source.timeline) + "\n");
+}
+
 TEST_F(Recovery, ASnapshotMakesAgainWhatSomeoneDropped) {
     start();
     ok(apply({inserted("1", order("1", "1"))}));
@@ -169,6 +203,23 @@ TEST_F(Recovery, ASnapshotReplacesRowsThatATableHadBefore) {
     ok(sink_->write(make_snapshot({0x2000}, {read_order("1", "2"), read_order("2", "2")})));
     ok(sink_->end_snapshot({0x2000}));
     EXPECT_EQ(orders(), "1|2|~|~|f\n2|2|~|~|f\n9|1|~|~|f\n");
+}
+
+TEST_F(Recovery, ASnapshotMakesTheTablesThatHaveNoRowsToo) {
+    const std::string odd = "odd/na\\me";
+    catalog_.tables["public." + odd] = catalog_.tables["public.orders"];
+    context_.cluster = "c";
+    for (const Lsn point : {Lsn{0x1000}, Lsn{0x2000}}) {  // and again
+        open_for_snapshot(point);
+        ok(sink_->write(make_snapshot(point, {read_order("1", "1")})));
+        ok(sink_->empty_table("public", odd));
+        ok(sink_->end_snapshot(point));
+        EXPECT_EQ(rows("SELECT id, qty FROM \"" + odd + "\""), "");
+        EXPECT_EQ(rows("SELECT source_table, source_id FROM projection_table ORDER BY 1"),
+                  odd + "|pg://c/" + context_.source.database +
+                      "/public.odd%2Fna%5Cme\norders|pg://c/db/public.orders\n");
+        sink_->close();
+    }
 }
 
 TEST_F(Recovery, OnlyOneWorkerTakesASnapshotOfAProjection) {
@@ -250,6 +301,20 @@ TEST_F(Recovery, AnIdleSourceMovesThePositionWhenItIsWorthIt) {
     ok(sink_->advance({0x1001001}));
     ok(sink_->flush(std::chrono::seconds(20)));
     EXPECT_EQ(sink_->durable_lsn(), Lsn{0x1001001}) << "flush writes it at once";
+}
+
+// A deadline that lies in the past would have the runner poll without a pause.
+TEST_F(Recovery, APositionThatCannotBeSentYetGivesNoDeadline) {
+    start();
+    ok(apply({inserted("1", order("1", "1"))}));
+    ok(sink_->advance({0x8000}));
+    ASSERT_TRUE(sink_->poll_deadline()) << "written after a while";
+    const std::vector<SlicePtr> slices = next({inserted("2", order("2", "1"))}, 2);
+    ok(sink_->write(slices[0]));
+    ok(sink_->ran_dry());
+    EXPECT_FALSE(sink_->poll_deadline()) << "in the middle of a transaction only its next slice matters";
+    ok(write({slices[1]}));
+    EXPECT_EQ(sink_->durable_lsn(), Lsn{0x8000});
 }
 
 TEST_F(Recovery, UnderLoadEveryTransactionBecomesDurable) {

@@ -143,5 +143,30 @@ TEST_F(Rejects, InTheSnapshotAreParkedToo) {
     EXPECT_EQ(dead_letters(), "shop|0/1000|~|pg://c/db/public.orders/PK:13|r|23514\n");
 }
 
+// What is not kept can't be gone through again: the whole snapshot comes again, at another point.
+TEST_F(Rejects, InASnapshotTooLargeToBeKeptAreFoundWhenItComesAgain) {
+    run("CREATE TABLE orders (id integer PRIMARY KEY, qty integer CHECK (qty <> 13), note text, doc jsonb, "
+        "_source_id text NOT NULL, _evidence_id text, _commit_lsn pg_lsn, _seq bigint, _schema_version "
+        "integer, _ts_source timestamptz, _deleted boolean NOT NULL DEFAULT false)");
+    context_.memory_limit = 4096;
+    sink_ = std::make_unique<PostgresSink>(settings_for(config::OnReject::park));
+    std::vector<Row> read;
+    for (int i = 1; i <= 100; ++i)
+        read.push_back(
+            make_row(Op::read, std::to_string(i), "null", order(std::to_string(i), std::to_string(i))));
+    const auto take = [&](Lsn point) {
+        ok(sink_->open(context_));
+        ok(sink_->begin_snapshot(point));
+        const Status status = sink_->write(make_snapshot(point, read));
+        return status.ok() ? sink_->end_snapshot(point) : status;
+    };
+    const Status status = take({0x1000});
+    EXPECT_EQ(status.code(), StatusCode::retry) << status.to_string();
+    EXPECT_TRUE(status.now()) << "the next time it goes otherwise";
+    ok(take({0x2000}));
+    EXPECT_EQ(rows("SELECT count(*) FROM orders"), "99\n");
+    EXPECT_EQ(dead_letters(), "shop|0/2000|~|pg://c/db/public.orders/PK:13|r|23514\n");
+}
+
 }  // namespace
 }  // namespace cdc::test

@@ -93,6 +93,14 @@ TEST(RowIdentity, IsTheHashOfTheImage) {
               "pg://c/d/s.t/ROW:ece1fa5e6f63aea714943e77ad134cf9a767c3a4c759533186d13425e4ea85d6");
 }
 
+TEST(RowIdentity, TheSourceTableIsTheSameUnderEveryClusterName) {
+    EXPECT_EQ(source_table("pg://c/db/public.orders"), "public.orders");
+    EXPECT_EQ(source_table("pg://other/db/public.orders/PK:1,2"), "public.orders");
+    EXPECT_EQ(source_table("pg://c/db/s%2Ft.a%2Fb/ROW:00"), "s%2Ft.a%2Fb");
+    EXPECT_EQ(source_table("pg://c/db"), "");
+    EXPECT_EQ(source_table(""), "");
+}
+
 TEST(SqlError, SaysWhatMayBeTriedAgain) {
     for (const char* state :
          {"", "08006", "40001", "40P01", "53100", "53300", "55P03", "57P01", "57014", "25006"})

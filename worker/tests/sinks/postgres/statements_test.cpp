@@ -85,8 +85,9 @@ TEST(Statements, ChangesByOldImageFailWhereTheyChangeNothing) {
 }
 
 TEST(Statements, OnlyTheTablesOwnRowsGo) {
-    EXPECT_EQ(statement_sql(orders(), Action::remove_all, {}),
-              R"(DELETE FROM "s"."or""ders" AS t WHERE starts_with(t."_source_id", $1))");
+    EXPECT_EQ(
+        statement_sql(orders(), Action::remove_all, {}),
+        R"(DELETE FROM "s"."or""ders" AS t WHERE starts_with(t."_source_id", 'pg://') AND split_part(t."_source_id", '/', 5) = $1)");
     EXPECT_THAT(statement_sql(orders(), Action::tombstone_all, {}),
                 HasSubstr("WHERE NOT t.\"_deleted\" AND "));
 }

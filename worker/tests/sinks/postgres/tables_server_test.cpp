@@ -6,6 +6,7 @@
 namespace cdc::test {
 namespace {
 
+using projection::Session;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -215,6 +216,52 @@ TEST_F(Tables, AnUnrecordedDefinitionComesWithItsEventAgainAndAgain) {
     ok(apply({schema_change(0, definition("other", "01")), row}));
     EXPECT_EQ(rows("SELECT id, moved, other FROM orders ORDER BY id"), "1|~|~\n2|3|~\n3|~|~\n");
     EXPECT_EQ(catalog_.asked, asked);
+}
+
+// Whoever runs for months sees definitions come and go.
+TEST_F(Tables, DefinitionsThatWereReplacedAreLetGo) {
+    start();
+    auto session = Session::open(dsn_, "cdc test");
+    ok(session.status());
+    projection::Ledger ledger;
+    ok(ledger.open(**session, "public", context_));
+    const config::PostgresSink same = settings();
+    projection::TableKeeper keeper(**session, same, context_, ledger.table_of_tables());
+    ok(keeper.open());
+    std::size_t most = 0;
+    for (int version = 1; version <= 300; ++version) {
+        const std::string fingerprint = "sha256:" + std::to_string(version);
+        Row row = schema_change(0, "null");
+        const SlicePtr slice = make_transaction({0x100}, {0x140}, {row})[0];
+        TableDefinition definition = define({{"id", "integer"}, {"qty", "integer"}});
+        definition.fingerprint = fingerprint;
+        ok(keeper.prepare(slice->events[1], {}, definition).status());
+        keeper.let_go();
+        most = std::max(most, keeper.held());
+        ASSERT_TRUE(keeper.is_as(slice->events[1], definition)) << "the newest is kept";
+    }
+    EXPECT_LE(most, 64u);
+    EXPECT_EQ(keeper.made_ready(), 300u);
+}
+
+TEST_F(Tables, RowsGoOnWhileDefinitionsAreLetGo) {
+    start();
+    ok(apply_one());
+    const auto definition = [](int version) {
+        return R"({"columns":[{"name":"id","type":"integer","nullable":false,"position":1},{"name":"qty",)"
+               R"("type":"integer","nullable":true,"position":2}],"key":["id"],"replica_identity":"default",)"
+               R"("fingerprint":"sha256:)" +
+               std::to_string(version) + "\"}";
+    };
+    std::vector<Row> changes;
+    for (int version = 2; version <= 200; ++version) {
+        changes.push_back(schema_change(version, definition(version)));
+        Row row = updated("1", R"({"id":1,"qty":)" + std::to_string(version) + "}");
+        row.schema_version = version;
+        changes.push_back(row);
+    }
+    ok(apply(changes));
+    EXPECT_EQ(rows("SELECT id, qty FROM orders"), "1|200\n");
 }
 
 TEST_F(Tables, TwoSourceTablesCannotShareATarget) {

@@ -71,6 +71,19 @@ TEST(StdoutSink, WritesEveryEventAsItCameButNoTransactionBoundaries) {
     EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 3);
 }
 
+TEST(StdoutSink, ATransactionThatLostEventsIsNotConfirmed) {
+    Pipe pipe;
+    StdoutSink sink(pipe.writer());
+    ASSERT_TRUE(sink.open({}).ok());
+    const auto slices = make_transaction(
+        Lsn{0x100}, Lsn{0x180},
+        {make_row(Op::insert, "1", "null", "{}"), make_row(Op::insert, "2", "null", "{}")}, 4);
+    ASSERT_TRUE(sink.write(slices[0]).ok());
+    ASSERT_TRUE(sink.write(slices[1]).ok());
+    EXPECT_EQ(sink.write(slices[3]).code(), StatusCode::fatal);
+    EXPECT_EQ(sink.durable_lsn(), Lsn{});
+}
+
 TEST(StdoutSink, DurableFollowsTheLastSliceOfATransaction) {
     Pipe pipe;
     StdoutSink sink(pipe.writer());

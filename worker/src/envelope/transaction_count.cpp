@@ -1,0 +1,57 @@
+#include "envelope/transaction_count.h"
+
+#include "envelope/event_reader.h"
+
+namespace cdc {
+namespace {
+
+Status differs(const Event& end, std::int64_t declared, const std::string& of, std::int64_t received) {
+    return Status::fatal("transaction at " + end.commit_lsn.to_string() + ": ended with " +
+                             std::to_string(declared) + " events" + of + ", but " + std::to_string(received) +
+                             " were received",
+                         "the stream is not whole; nothing of this transaction is confirmed");
+}
+
+}  // namespace
+
+Status TransactionCount::take(const Event& event) {
+    if (event.op == Op::begin) {
+        events_ = 0;
+        tables_.clear();
+        run_count_ = nullptr;
+        return {};
+    }
+    if (event.op == Op::end) return check(event);
+    ++events_;
+    if (!event.table.empty()) count(event);
+    return {};
+}
+
+// Runs of one table are the rule: the name is made and looked up once a run.
+void TransactionCount::count(const Event& event) {
+    if (run_count_ == nullptr || event.table != run_table_ || event.schema != run_schema_) {
+        run_schema_ = event.schema;
+        run_table_ = event.table;
+        run_count_ = &tables_[unescape_json(event.schema) + "." + unescape_json(event.table)];
+    }
+    ++*run_count_;
+}
+
+Status TransactionCount::check(const Event& event) const {
+    const Result<EventBody> body = read_body(event);
+    if (!body.ok()) return body.status();
+    if (body->events != events_) return differs(event, body->events, "", events_);
+    for (const auto& [table, declared] : body->tables) {
+        const auto counted = tables_.find(table);
+        const std::int64_t received = counted == tables_.end() ? 0 : counted->second;
+        if (received != declared) return differs(event, declared, " of table " + table, received);
+    }
+    if (body->tables.size() < tables_.size()) {
+        return Status::fatal("transaction at " + event.commit_lsn.to_string() +
+                                 ": events of a table were received that its end does not count",
+                             "the stream is not whole; nothing of this transaction is confirmed");
+    }
+    return {};
+}
+
+}  // namespace cdc

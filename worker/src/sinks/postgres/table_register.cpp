@@ -1,0 +1,121 @@
+// TableKeeper's register: which tables of the target belong to which projection, and what of them a snapshot
+// removes.
+#include <utility>
+
+#include "base/log.h"
+#include "sinks/postgres/row_identity.h"
+#include "sinks/postgres/row_json.h"
+#include "sinks/postgres/statements.h"
+#include "sinks/postgres/table_keeper.h"
+
+namespace cdc::projection {
+namespace {
+
+std::string table_of(const Event& event) {
+    if (!event.is_row()) return std::string(event.source_id);
+    return std::string(event.source_id.substr(0, event.source_id.rfind('/')));
+}
+
+}  // namespace
+
+Result<bool> TableKeeper::is_registered(const Names& names) {
+    Result<pq::Rows> rows = session_.run(
+        "reading the projection's tables",
+        "SELECT projection_name, source_schema, source_table, target_schema, target_table FROM " + registry_ +
+            " WHERE (target_schema = $1 AND target_table = $2) OR (projection_name = $3 AND source_schema = "
+            "$4 "
+            "AND source_table = $5)",
+        {names.target.schema, names.target.table, context_.projection, names.schema, names.table});
+    if (!rows.ok()) return rows.status();
+    for (int row = 0; row < rows->count(); ++row) {
+        const auto text = [&](int column) { return std::string(rows->text(row, column)); };
+        const std::string target = text(3) + "." + text(4);
+        if (text(0) != context_.projection || text(1) != names.schema || text(2) != names.table) {
+            return Status::fatal(
+                "projection table " + target + " belongs to " + text(1) + "." + text(2) + " of projection " +
+                    text(0) + ", so " + names.source() + " of projection " + context_.projection +
+                    " can't be projected into it",
+                "give each its own name (sink: table); if that projection is no more, delete its "
+                "row from " +
+                    settings_.ledger_schema + ".projection_table");
+        }
+        if (target != names.target.display()) {
+            return Status::fatal(names.source() + " is projected into " + target + ", and would be into " +
+                                     names.target.display() + " from here on",
+                                 "set the sink's option table back, or take a new snapshot");
+        }
+    }
+    return rows->count() > 0;
+}
+
+Status TableKeeper::register_table(const Names& names, const Event& event) {
+    return session_
+        .run("registering projection table " + names.target.display(),
+             "INSERT INTO " + registry_ +
+                 " (projection_name, source_schema, source_table, target_schema, target_table, source_id) "
+                 "VALUES "
+                 "($1, $2, $3, $4, $5, $6)",
+             {context_.projection, names.schema, names.table, names.target.schema, names.target.table,
+              table_of(event)})
+        .status();
+}
+
+Status TableKeeper::expect(const std::string& schema, const std::string& table) {
+    Result<TableDefinition> definition = context_.catalog->definition(schema, table, 0);
+    if (!definition.ok()) return definition.status();
+    const auto content = [](const std::string& name) {  // as an envelope would have it
+        std::string text;
+        append_json_string(text, name);
+        return text.substr(1, text.size() - 2);
+    };
+    const std::string schema_content = content(schema), table_content = content(table);
+    const std::string source_id = table_source_id(context_.cluster, context_.source.database, schema, table);
+    Event event;
+    event.op = Op::schema;
+    event.schema = schema_content;
+    event.table = table_content;
+    event.source_id = source_id;
+    return prepare(event, {}, std::move(definition).value()).status();
+}
+
+Status TableKeeper::empty_registered() {
+    Result<pq::Rows> rows =
+        session_.run("reading the projection's tables",
+                     "SELECT source_schema, source_table, target_schema, target_table, source_id FROM " +
+                         registry_ + " WHERE projection_name = $1",
+                     {context_.projection});
+    if (!rows.ok()) return rows.status();
+    for (int row = 0; row < rows->count(); ++row) {
+        const auto text = [&](int column) { return std::string(rows->text(row, column)); };
+        CDC_RETURN_IF_ERROR(empty({text(0), text(1), {text(2), text(3)}}, text(4)));
+    }
+    return {};
+}
+
+// A table that someone has dropped, or that the option table now names otherwise, is forgotten: the snapshot
+// makes it anew.
+Status TableKeeper::empty(const Names& names, const std::string& source_id) {
+    Result<TargetTable> target = read_target_table(session_, names.target);
+    if (!target.ok()) return target.status();
+    if (target->find("_source_id") != nullptr) {
+        Result<std::string> quoted = quoted_name(names.target);
+        if (!quoted.ok()) return quoted.status();
+        log_info("emptying projection table {} before the snapshot", names.target.display());
+        CDC_RETURN_IF_ERROR(session_
+                                .run("emptying projection table " + names.target.display(),
+                                     "DELETE FROM " + *quoted + " AS t WHERE " + of_source_table("t"),
+                                     {std::string(source_table(source_id))})
+                                .status());
+    }
+    Result<TargetName> now = target_name(settings_.table, names.schema, names.table);
+    if (!now.ok()) return now.status();
+    if (target->exists && now->display() == names.target.display()) return {};
+    return session_
+        .run("forgetting projection table " + names.target.display(),
+             "DELETE FROM " + registry_ +
+                 " WHERE projection_name = $1 AND source_schema = $2 AND source_table = $3",
+             {context_.projection, names.schema, names.table})
+        .status();
+}
+
+}  // namespace cdc::projection

@@ -23,13 +23,13 @@ my %projection_node;
 # Whatever the environment's locale is.
 my @encoding = ('--encoding=UTF8', '--locale=C.UTF-8');
 
-# A running cluster with the database shop (extension created). $extension => 0 leaves the extension out; further pairs
-# are configuration settings.
+# A running cluster with the database shop (extension created). extension => 0 leaves the extension out, node names the
+# cluster where a test has several; further pairs are configuration settings.
 sub source_cluster
 {
 	my (%settings) = @_;
 	my $extension = delete $settings{extension} // 1;
-	my $node      = PostgreSQL::Test::Cluster->new('source');
+	my $node      = PostgreSQL::Test::Cluster->new(delete $settings{node} // 'source');
 	$node->init(allows_streaming => 'logical', extra => [@encoding]);
 	%settings = (
 		max_replication_slots => 20,

@@ -5,7 +5,7 @@ package CdcTest::Broker;
 use strict;
 use warnings;
 use Cwd qw(abs_path);
-use File::Basename qw(dirname);
+use File::Basename qw(basename dirname);
 use CdcTest::Proxy;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -41,8 +41,16 @@ sub start
 	return;
 }
 
-# It keeps its data and its address for the next start.
-sub stop { my ($self) = @_; system($script, 'stop', $self->{place}); return }
+# It keeps its data and its address for the next start. What it said goes to the test's logs.
+sub stop
+{
+	my ($self) = @_;
+	return unless -e "$self->{place}/pid";
+	system($script, 'stop', $self->{place});
+	my $name = sprintf('%s_broker_%d.log', basename($0, '.pl'), ++$self->{stops});
+	system('cp', "$self->{place}/broker.log", "$PostgreSQL::Test::Utils::log_path/$name");
+	return;
+}
 
 sub proxy { my ($self) = @_; return $self->{proxy} }
 

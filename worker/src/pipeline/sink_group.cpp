@@ -42,9 +42,9 @@ Status SinkGroup::wait_for(std::vector<std::future<Status>>& calls) {
     return first;
 }
 
-void SinkGroup::write(const SlicePtr& slice) {
+void SinkGroup::write(std::span<const SlicePtr> slices) {
     for (const auto& runner : runners_)
-        runner->write(slice);
+        runner->write(slices);
 }
 
 void SinkGroup::advance(Lsn lsn) {

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "base/event_fd.h"
@@ -32,7 +33,8 @@ class SinkGroup {
     Status begin_streaming(const std::vector<Lsn>& positions);
 
     // Safe from any thread.
-    void write(const SlicePtr& slice);
+    void write(std::span<const SlicePtr> slices);
+    void write(const SlicePtr& slice) { write({&slice, 1}); }
     void advance(Lsn lsn);
 
     // The least durable LSN: what may be acknowledged.

@@ -5,10 +5,14 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <iterator>
 #include <utility>
 
 namespace cdc {
 namespace {
+
+// How many slices a sink is given before it is polled.
+constexpr std::size_t most_at_once = 16;
 
 std::int64_t now_us() {
     return std::chrono::duration_cast<std::chrono::microseconds>(
@@ -44,28 +48,27 @@ SinkRunner::~SinkRunner() {
 }
 
 std::future<Status> SinkRunner::call(std::function<Status(Sink&)> work) {
-    Item item;
-    item.work = std::move(work);
-    std::future<Status> done = item.done.get_future();
+    auto call = std::make_unique<Call>();
+    call->work = std::move(work);
+    std::future<Status> done = call->done.get_future();
     {
         const std::lock_guard lock(mutex_);
         if (failure_ || stopping_) {
-            item.done.set_value(failure_.value_or(Status::retry("it is stopping")));
+            call->done.set_value(failure_.value_or(Status::retry("it is stopping")));
             return done;
         }
-        queue_.push_back(std::move(item));
+        queue_.push_back({nullptr, std::move(call)});
         wake_if_waiting();
     }
     return done;
 }
 
-void SinkRunner::write(SlicePtr slice) {
+void SinkRunner::write(std::span<const SlicePtr> slices) {
     {
         const std::lock_guard lock(mutex_);
         if (failure_ || stopping_) return;
-        Item item;
-        item.slice = std::move(slice);
-        queue_.push_back(std::move(item));
+        for (const SlicePtr& slice : slices)
+            queue_.push_back({slice, nullptr});
         wake_if_waiting();
     }
 }
@@ -120,8 +123,13 @@ void SinkRunner::run() {
 }
 
 Status SinkRunner::step() {
-    std::optional<Item> item = next_item();
-    CDC_RETURN_IF_ERROR(item ? handle(*item) : advance_sink());
+    take_queued();
+    if (taken_.empty()) CDC_RETURN_IF_ERROR(advance_sink());
+    while (!taken_.empty() && !stopping()) {
+        const Item item = std::move(taken_.front());
+        taken_.pop_front();
+        CDC_RETURN_IF_ERROR(handle(item));
+    }
     if (!open_) return {};
     CDC_RETURN_IF_ERROR(sink_.poll());
     publish();
@@ -153,30 +161,30 @@ bool SinkRunner::nothing_to_do() const {
 
 // What was queued and not handed on: it is not durable, so the slot sends it again.
 void SinkRunner::drop_queue() {
-    std::deque<Item> dropped;
+    std::deque<Item> dropped = std::move(taken_);
     {
         const std::lock_guard lock(mutex_);
         stopping_ = true;
-        dropped.swap(queue_);
+        std::move(queue_.begin(), queue_.end(), std::back_inserter(dropped));
+        queue_.clear();
     }
-    for (Item& item : dropped) {
-        if (item.work) item.done.set_value(failure().value_or(Status::retry("it is stopping")));
+    for (const Item& item : dropped) {
+        if (item.call) item.call->done.set_value(failure().value_or(Status::retry("it is stopping")));
     }
 }
 
-std::optional<SinkRunner::Item> SinkRunner::next_item() {
+// Several at a time: with one-row transactions the lock and the sink's poll would cost more than the slice.
+void SinkRunner::take_queued() {
     const std::lock_guard lock(mutex_);
-    if (queue_.empty()) return std::nullopt;
-    Item item = std::move(queue_.front());
-    queue_.pop_front();
-    return item;
+    for (; !queue_.empty() && taken_.size() < most_at_once; queue_.pop_front())
+        taken_.push_back(std::move(queue_.front()));
 }
 
-Status SinkRunner::handle(Item& item) {
-    if (!item.work) return hand_on(item.slice);
-    const Status status = item.work(sink_);
+Status SinkRunner::handle(const Item& item) {
+    if (!item.call) return hand_on(item.slice);
+    const Status status = item.call->work(sink_);
     open_ = open_ || status.ok();
-    item.done.set_value(status);
+    item.call->done.set_value(status);
     return {};
 }
 

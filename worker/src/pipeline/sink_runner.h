@@ -16,6 +16,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <thread>
 
@@ -44,8 +45,9 @@ class SinkRunner {
     // end LSN), and none of those is handed on to it.
     std::future<Status> begin_streaming(Lsn position);
 
-    // Queues a slice.
-    void write(SlicePtr slice);
+    // Queues slices, in this order.
+    void write(std::span<const SlicePtr> slices);
+    void write(const SlicePtr& slice) { write({&slice, 1}); }
     // Everything that ends at or before lsn has been queued. Only the latest counts.
     void advance(Lsn lsn);
 
@@ -58,10 +60,13 @@ class SinkRunner {
     bool stop(std::chrono::milliseconds timeout);
 
   private:
-    struct Item {
-        SlicePtr slice;
+    struct Call {
         std::function<Status(Sink&)> work;
         std::promise<Status> done;
+    };
+    struct Item {
+        SlicePtr slice;
+        std::unique_ptr<Call> call;  // or this
     };
     struct Pending {
         Lsn end_lsn;
@@ -76,8 +81,8 @@ class SinkRunner {
     bool nothing_to_do() const;
     void wake_if_waiting();
     void drop_queue();
-    std::optional<Item> next_item();
-    Status handle(Item& item);
+    void take_queued();
+    Status handle(const Item& item);
     Status hand_on(const SlicePtr& slice);
     Status advance_sink();
     void publish();
@@ -96,6 +101,7 @@ class SinkRunner {
     bool stopping_ = false;          // guarded by mutex_
     bool waiting_ = false;           // the thread is in poll(2), and not yet woken; guarded by mutex_
     std::atomic<std::uint64_t> durable_{0};
+    std::deque<Item> taken_;       // from the queue, in its order; the runner's thread
     Lsn position_;                 // the runner's thread, once started
     bool open_ = false;            // the first call, which opens the sink, went well; the runner's thread
     Lsn advanced_;                 // the runner's thread

@@ -17,6 +17,9 @@ Status gap(const Event& event, const std::string& what) {
 // (rd_kafka_msg_t, a bit less for a short key), a projection's parsed row.
 constexpr std::size_t kept_by_sinks = 320;
 
+// b, the change, e: most transactions of most sources.
+constexpr std::size_t one_row_transaction = 3;
+
 // What a slice costs in memory: its bytes, its events, and what goes with them.
 std::size_t weight(const Slice& slice) {
     return slice.bytes.capacity() + slice.events.capacity() * sizeof(Event) +
@@ -72,6 +75,7 @@ Status SliceBuilder::accept(Slice& slice, const Event& event) {
 Result<std::shared_ptr<Slice>> SliceBuilder::stream_slice(std::string_view payload) {
     auto slice = std::make_shared<Slice>();
     slice->bytes.assign(payload);
+    slice->events.reserve(one_row_transaction);
     CDC_RETURN_IF_ERROR(read_lines(*slice));
     const Event& head = slice->events.front();
     slice->commit_lsn = head.commit_lsn;

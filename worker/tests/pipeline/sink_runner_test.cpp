@@ -101,6 +101,40 @@ TEST_F(SinkRunnerTest, AFailureStopsTheRunnerAndIsKept) {
     EXPECT_TRUE(eventually([&] { return sink.closed.load(); }));
 }
 
+TEST_F(SinkRunnerTest, ACallThatWasQueuedBehindAFailureIsAnswered) {
+    ASSERT_TRUE(runner.begin_streaming(Lsn{0x10}).get().ok());
+    sink.block(true);
+    runner.write(transaction(0x20, 0x30));
+    ASSERT_TRUE(eventually([&] { return sink.busy.load(); }));
+    std::vector<std::future<Status>> calls;
+    for (std::uint64_t i = 3; i < 40; ++i) {
+        runner.write(transaction(i * 0x10, i * 0x10 + 8));
+        calls.push_back(runner.call([](Sink&) { return Status{}; }));
+    }
+    sink.fail_with(Status::reject("value too long"));
+    sink.block(false);
+    for (std::future<Status>& call : calls) {
+        ASSERT_EQ(call.wait_for(60s), std::future_status::ready);
+        EXPECT_EQ(call.get().code(), StatusCode::reject);
+    }
+}
+
+TEST_F(SinkRunnerTest, CallsAndSlicesKeepTheirOrder) {
+    ASSERT_TRUE(runner.begin_streaming(Lsn{0x10}).get().ok());
+    sink.block(true);
+    std::vector<std::size_t> before;
+    std::future<Status> last;
+    for (std::uint64_t i = 2; i < 60; ++i) {
+        runner.write(transaction(i * 0x10, i * 0x10 + 8));
+        last = runner.call([&](Sink&) { return before.push_back(sink.count()), Status{}; });
+    }
+    sink.block(false);
+    ASSERT_EQ(last.wait_for(60s), std::future_status::ready);
+    for (std::size_t i = 0; i < before.size(); ++i)
+        EXPECT_EQ(before[i], i + 1);
+    EXPECT_EQ(before.size(), 58U);
+}
+
 TEST_F(SinkRunnerTest, StopGivesUpOnABusySinkAfterItsTime) {
     sink.block(true);
     runner.write(transaction(0x20, 0x30));

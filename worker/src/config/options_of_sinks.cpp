@@ -64,7 +64,9 @@ std::vector<Option> sink_options() {
          .maximum = 60 * second,
          .description =
              "Under load: how long a Kafka transaction may gather source transactions. Whenever nothing "
-             "more is waiting it is committed at once."},
+             "more is waiting it is committed at once; behind a source that is more than 10 ms behind its "
+             "commits, after a tenth of that time. Without transactions: how long events may gather there "
+             "before they are sent."},
         {.path = "pipelines[].sinks[].kafka.transaction_max_bytes",
          .type = Type::bytes,
          .default_text = "256MiB",

@@ -6,6 +6,7 @@
 // when the last holder lets go. Thread: safe to read from any.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -33,6 +34,9 @@ struct Slice {
     Lsn end_lsn;                // of the transaction, known in its last slice only; else none
     std::uint32_t xid = 0;
     std::int64_t commit_time_us = 0;  // ts_source as µs since 1970-01-01 UTC
+    // How long after the commit the server sent it, both by the server's clock: what the reader of the stream
+    // is behind, and about what a sink may take to do many at once. 0 where it belongs to no commit.
+    std::chrono::microseconds behind{0};
     // Of rows read beside the stream (docs/snapshots.md): which run they are of, else empty.
     std::string run_id;
     // Where not empty: what a sink that keeps its position stores with it, once it holds this slice and all

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 #include <variant>
 
 #include "base/failpoint.h"
@@ -18,6 +19,8 @@ namespace {
 
 // How many messages are read before feedback, failures and the stop signal are looked at again.
 constexpr int kMessagesPerTurn = 64;
+// Bytes after which sinks need not wait for the end of the turn.
+constexpr std::size_t kHandedOnTogether = 64 << 10;
 // A server that says nothing for this long (or for half of receive_timeout, where that is less) is asked to
 // answer: it proves that the connection stands, and moves the position on a server whose every change is
 // filtered out (it sends keepalives only to clients that are silent).
@@ -28,6 +31,11 @@ std::chrono::milliseconds ask_after(const config::Source& source) {
 }
 // The same while rows that were read beside the stream wait for it to reach them.
 constexpr auto kWhileAChunkWaits = 20ms;
+// A server that goes through a backlog sends small transactions one by one, and a reader that waits for the
+// next is woken for each of them, which costs both more than the transaction. Where the newest is so far
+// behind its commit, the reader looks again only a moment later, and finds many.
+constexpr std::chrono::milliseconds kFarBehind = 20ms;
+constexpr std::chrono::milliseconds kNap = 1ms;
 
 }  // namespace
 
@@ -56,6 +64,12 @@ Status StreamLoop::run() {
 }
 
 Status StreamLoop::read_available() {
+    const Status status = read_turn();
+    hand_on();
+    return status;
+}
+
+Status StreamLoop::read_turn() {
     for (int i = 0; i < kMessagesPerTurn; ++i) {
         more_ = parts_.budget.has_room();
         if (!more_) {
@@ -95,9 +109,27 @@ Status StreamLoop::take(const source::XLogData& data) {
         if (!first_end_) first_end_ = taken.end_lsn;
         statistics.received_lsn.store(received_.value, std::memory_order_relaxed);
     }
-    if (taken.kind == SliceKind::transaction) newest_commit_ = taken.commit_lsn;
-    parts_.sinks.write(*slice);
+    if (taken.kind == SliceKind::transaction) {
+        newest_commit_ = taken.commit_lsn;
+        taken.behind = std::chrono::microseconds(data.sent_at_us - taken.commit_time_us);
+        may_nap_ = taken.behind >= kFarBehind;
+    }
+    keep(*slice);
     return {};
+}
+
+// Slices go to the sinks together where many have come: each time costs locks and may wake threads.
+void StreamLoop::keep(SlicePtr slice) {
+    kept_bytes_ += slice->bytes.size();
+    kept_.push_back(std::move(slice));
+    if (kept_bytes_ >= kHandedOnTogether) hand_on();
+}
+
+void StreamLoop::hand_on() {
+    if (kept_.empty()) return;
+    parts_.sinks.write(kept_);
+    kept_.clear();
+    kept_bytes_ = 0;
 }
 
 Status StreamLoop::take(const source::Keepalive& keepalive) {
@@ -106,6 +138,7 @@ Status StreamLoop::take(const source::Keepalive& keepalive) {
     received_ = std::max(received_, keepalive.wal_end);
     parts_.statistics.received_lsn.store(received_.value, std::memory_order_relaxed);
     CDC_RETURN_IF_ERROR(write_due(received_));
+    hand_on();
     parts_.sinks.advance(received_);
     return {};
 }
@@ -117,7 +150,7 @@ Status StreamLoop::write_due(Lsn reached) {
     for (const SlicePtr& slice : *slices) {
         parts_.statistics.snapshot_rows += static_cast<std::int64_t>(slice->events.size());
         parts_.statistics.bytes += static_cast<std::int64_t>(slice->bytes.size());
-        parts_.sinks.write(slice);
+        keep(slice);
     }
     return {};
 }
@@ -195,10 +228,12 @@ Status StreamLoop::finish() {
 }
 
 void StreamLoop::wait(Clock::time_point until) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now()).count();
+    std::int64_t left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now()).count();
     // A stop signal stays readable: it is waited for only until it has been seen.
     const int stop_fd = parts_.stop.requested() ? -1 : parts_.stop.fd();
-    const int stream_fd = parts_.budget.has_room() ? parts_.stream.fd() : -1;
+    const bool nap = std::exchange(may_nap_, false);
+    if (nap) left = std::min<std::int64_t>(left, kNap.count());
+    const int stream_fd = parts_.budget.has_room() && !nap ? parts_.stream.fd() : -1;
     std::array<pollfd, 5> fds = {pollfd{stream_fd, POLLIN, 0}, pollfd{parts_.sinks.changed().fd(), POLLIN, 0},
                                  pollfd{parts_.room.fd(), POLLIN, 0}, pollfd{stop_fd, POLLIN, 0},
                                  pollfd{parts_.backfill.changed().fd(), POLLIN, 0}};

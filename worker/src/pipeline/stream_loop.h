@@ -58,9 +58,12 @@ class StreamLoop {
     using Clock = std::chrono::steady_clock;
 
     Status read_available();
+    Status read_turn();
     Status take(const source::XLogData& data);
     Status take(const source::Keepalive& keepalive);
     Status write_due(Lsn reached);
+    void keep(SlicePtr slice);
+    void hand_on();
     Status send_feedback_if_due();
     Status send_feedback();
     bool chunk_waits() const;
@@ -75,9 +78,12 @@ class StreamLoop {
     SliceBuilder builder_;
     Lsn received_;  // an end LSN or a keepalive's position: all before it has been received
     Lsn newest_commit_;
-    Lsn first_end_;  // of the first transaction that came whole: its end LSN
+    Lsn first_end_;               // of the first transaction that came whole: its end LSN
+    std::vector<SlicePtr> kept_;  // of this turn, for the sinks
+    std::size_t kept_bytes_ = 0;
     bool left_nothing_ = false;
     bool more_ = false;             // the stream may hold more that needs no waiting
+    bool may_nap_ = false;          // the newest transaction is far behind; until the nap has been taken
     bool reply_requested_ = false;  // by the server
     Clock::time_point next_feedback_;
     Clock::time_point last_heard_;  // when the server last said something, or was not listened to

@@ -131,8 +131,9 @@ Result<std::optional<StreamMessage>> ReplicationStream::read() {
         return std::optional<StreamMessage>(Keepalive{keepalive->wal_end, keepalive->reply_requested});
     }
     const auto& data = std::get<XLogDataView>(*message);
-    return std::optional<StreamMessage>(
-        XLogData{std::move(buffer), data.payload, data.wal_start, data.wal_end});
+    return std::optional<StreamMessage>(XLogData{std::move(buffer), data.payload, data.wal_start,
+                                                 data.wal_end,
+                                                 data.server_time_us + unix_to_postgres_epoch_us});
 }
 
 // PQgetCopyData has said that the COPY is over: finds out why.

@@ -35,6 +35,7 @@ struct XLogData {
     std::string_view payload;
     Lsn wal_start;  // of the message's header: for log lines only (copy_protocol.h)
     Lsn wal_end;
+    std::int64_t sent_at_us = 0;  // by the server's clock, µs since 1970-01-01 UTC
 };
 
 struct Keepalive {

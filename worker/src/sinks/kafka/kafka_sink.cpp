@@ -126,6 +126,8 @@ void KafkaSink::close() {
     held_.clear();
     held_bytes_ = 0;
     advance_to_ = {};
+    patience_ = milliseconds(0);
+    dry_ = false;
     window_.clear();  // only now does nobody point into the slices any more
     watch_.reset();
     failure_ = {};
@@ -188,14 +190,21 @@ Status KafkaSink::poll() {
     if (producers_ && failure_.ok()) serve(milliseconds(0));
     CDC_RETURN_IF_ERROR(failure_);
     if (may_hand_over()) CDC_RETURN_IF_ERROR(hand_over_round());
+    if (dry_) CDC_RETURN_IF_ERROR(commit_when_dry());
     const bool due = transactions_ && transactions_->due(Clock::now());
     return due ? commit(commit_stall) : Status{};
 }
 
-// In a snapshot nobody waits for the single row, and each commit costs; its end commits the rest.
 Status KafkaSink::ran_dry() {
     CDC_RETURN_IF_ERROR(failure_);
+    dry_ = true;
+    return commit_when_dry();
+}
+
+// In a snapshot nobody waits for the single row, and each commit costs; its end commits the rest.
+Status KafkaSink::commit_when_dry() {
     if (!transactions_ || transactions_->mark().state != kafka::CheckpointState::streaming) return {};
+    if (!gathered(Clock::now())) return {};
     const bool in_the_middle =
         !held_.empty() && held_.back()->kind == SliceKind::transaction && !held_.back()->last;
     if (in_the_middle) return {};
@@ -208,6 +217,9 @@ std::optional<KafkaSink::Clock::time_point> KafkaSink::poll_deadline() const {
     std::optional<Clock::time_point> deadline = watch_ ? watch_->deadline() : std::nullopt;
     const auto due = transactions_ ? transactions_->deadline() : std::nullopt;
     if (due && (!deadline || *due < *deadline)) deadline = due;
+    const Clock::time_point gathered_at = gathering_since_ + patience_;
+    if (patience_ > milliseconds(0) && gathered_at > Clock::now() && (!deadline || gathered_at < *deadline))
+        deadline = gathered_at;
     return deadline;
 }
 

@@ -93,6 +93,9 @@ class KafkaSink final : public Sink, private kafka::ProducerListener {
     Status settle(std::chrono::milliseconds stall);
     void give_up_transaction();
 
+    bool gathered(Clock::time_point now) const { return now >= gathering_since_ + patience_; }
+    std::chrono::milliseconds patience_for(const Slice& slice) const;
+    Status commit_when_dry();
     bool may_hand_over() const;
     Status hand_over_round();
     Status hand_over_all(std::chrono::milliseconds stall);
@@ -126,8 +129,11 @@ class KafkaSink final : public Sink, private kafka::ProducerListener {
     std::size_t held_bytes_ = 0;
     std::size_t most_held_ = 0;
     std::size_t round_bytes_ = 0;
-    Lsn advance_to_;   // announced behind what is held
-    Status failure_;   // the first since open
+    Lsn advance_to_;                         // announced behind what is held
+    Clock::time_point gathering_since_;      // when the first slice behind a hand-over, or a commit, came
+    std::chrono::milliseconds patience_{0};  // for how long it may wait for others to go with
+    bool dry_ = false;                       // ran_dry has been called since the last slice
+    Status failure_;                         // the first since open
     std::string gap_;  // the producer stopped as it would have left a gap; the gap's report is still to come
     bool purged_ = false;  // the Kafka transaction was given up; the reason's report may still be to come
     bool closing_ = false;

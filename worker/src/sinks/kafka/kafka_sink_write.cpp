@@ -15,6 +15,10 @@ using std::chrono::milliseconds;
 
 Status KafkaSink::write(const SlicePtr& slice) {
     CDC_RETURN_IF_ERROR(failure_);
+    const bool first = held_.empty() && !(transactions_ && transactions_->is_open());
+    if (first) gathering_since_ = Clock::now();
+    patience_ = patience_for(*slice);
+    dry_ = false;
     held_.push_back(slice);
     held_bytes_ += slice->bytes.size();
     return may_hand_over() ? hand_over_round() : Status{};
@@ -25,7 +29,15 @@ Status KafkaSink::write(const SlicePtr& slice) {
 bool KafkaSink::may_hand_over() const {
     if (held_.empty()) return false;
     if (held_bytes_ >= most_held_) return true;  // far brokers: librdkafka keeps all partitions busy
-    return window_.in_flight() <= few_messages;
+    if (window_.in_flight() > few_messages) return false;
+    return held_bytes_ >= round_bytes_ || gathered(Clock::now());
+}
+
+// A source that is behind delivers late anyway, and each request and each commit costs the broker more than
+// many small transactions together: a tenth of that time may be spent on waiting for them.
+milliseconds KafkaSink::patience_for(const Slice& slice) const {
+    const auto tenth = std::chrono::floor<milliseconds>(slice.behind) / 10;
+    return std::clamp(tenth, milliseconds(0), config_.commit_interval);
 }
 
 // About as much as goes into one request for each partition.

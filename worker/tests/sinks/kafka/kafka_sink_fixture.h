@@ -99,6 +99,13 @@ class KafkaSinkTest : public testing::Test {
     std::unique_ptr<kafka::EmbeddedCluster> own_cluster_;
 };
 
+// The same slices, of a source that is so far behind.
+inline std::vector<SlicePtr> sent_behind(milliseconds behind, std::vector<SlicePtr> slices) {
+    for (const SlicePtr& slice : slices)
+        std::const_pointer_cast<Slice>(slice)->behind = behind;
+    return slices;
+}
+
 inline std::vector<Row> versions_of_keys(int keys, int versions) {
     std::vector<Row> rows;
     for (int version = 0; version < versions; ++version) {

@@ -148,6 +148,26 @@ TEST_F(KafkaSinkTest, KeepsASliceUntilItsMessagesAreAcknowledgedAndNoLonger) {
     EXPECT_EQ(budget.held(), 0U) << "close gives up what is not acknowledged";
 }
 
+TEST_F(KafkaSinkTest, WhatASourceThatIsFarBehindSendsGoesInFullBatchesOrInItsTime) {
+    config::KafkaSink slow = config({{"batch.size", "20000"}});
+    slow.commit_interval = milliseconds(3600'000);
+    KafkaSink sink(slow);
+    ASSERT_TRUE(sink.open(SinkContext{}).ok());
+    const auto behind = [](milliseconds time, std::uint64_t commit, int rows) {
+        return sent_behind(time,
+                           make_transaction(Lsn{commit}, Lsn{commit + 0x80}, versions_of_keys(rows, 1)));
+    };
+    write_all(sink, behind(std::chrono::hours(10), 0x100, 1));
+    EXPECT_EQ(run_until(
+                  sink, [&] { return sink.durable_lsn() > Lsn{}; }, milliseconds(200))
+                  .code(),
+              StatusCode::retry);
+    write_all(sink, behind(std::chrono::hours(10), 0x200, 200));
+    EXPECT_TRUE(run_until(sink, [&] { return sink.durable_lsn() == Lsn{0x280}; }).ok()) << "a full batch";
+    write_all(sink, behind(milliseconds(1000), 0x300, 1));
+    EXPECT_TRUE(run_until(sink, [&] { return sink.durable_lsn() == Lsn{0x380}; }).ok()) << "in its time";
+}
+
 TEST_F(KafkaSinkTest, HoldsBackWhatComesWhileManyMessagesAreInFlightAndThePositionBehindIt) {
     start_own_cluster(1);
     KafkaSink sink(config());

@@ -40,6 +40,34 @@ TEST_F(KafkaTransactionsTest, ABusySourceIsCommittedAfterTheInterval) {
     EXPECT_TRUE(status.ok()) << status.to_string();
 }
 
+TEST_F(KafkaTransactionsTest, WhatASourceThatIsFarBehindSendsIsGathered) {
+    config::KafkaSink slow = transactional();
+    slow.commit_interval = milliseconds(3600'000);
+    KafkaSink sink(slow);
+    begin(sink, Lsn{0x80});
+    const std::size_t before = checkpoints().size();
+    for (std::uint64_t commit = 0x100; commit < 0x1000; commit += 0x100) {
+        write_all(sink, sent_behind(std::chrono::hours(10), inserts(commit, 2)));
+        ASSERT_TRUE(sink.ran_dry().ok());
+        ASSERT_TRUE(sink.poll().ok());
+    }
+    EXPECT_EQ(sink.durable_lsn(), Lsn{0x80}) << "a tenth of ten hours has not passed";
+    EXPECT_EQ(checkpoints().size(), before);
+    write_all(sink, inserts(0x1000, 2));
+    ASSERT_TRUE(sink.ran_dry().ok());
+    EXPECT_EQ(sink.durable_lsn(), Lsn{0x1080}) << "the source has caught up, and nobody waits any more";
+    EXPECT_EQ(checkpoints().size(), before + 1);
+}
+
+TEST_F(KafkaTransactionsTest, WhatWasGatheredIsCommittedInItsTime) {
+    KafkaSink sink(transactional());
+    begin(sink, Lsn{0x80});
+    write_all(sink, sent_behind(milliseconds(1000), inserts(0x100, 2)));
+    ASSERT_TRUE(sink.ran_dry().ok());
+    const Status status = run_until(sink, [&] { return sink.durable_lsn() == Lsn{0x180}; });
+    EXPECT_TRUE(status.ok()) << status.to_string();
+}
+
 TEST_F(KafkaTransactionsTest, ARestartedWorkerGoesOnWhereTheOtherStood) {
     {
         KafkaSink sink(transactional());

@@ -56,7 +56,7 @@ std::vector<Option> sink_options() {
          .default_note = "`<topic_prefix>._checkpoints`",
          .description =
              "The compacted topic that holds the position, with `transactions`. The sink makes it where it "
-             "does not exist. Losing it is losing the position."},
+             "does not exist, and refuses one that is not compacted. Losing it is losing the position."},
         {.path = "pipelines[].sinks[].kafka.commit_interval",
          .type = Type::duration,
          .default_text = "200ms",

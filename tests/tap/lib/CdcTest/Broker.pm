@@ -14,7 +14,8 @@ use Test::More;
 my $script = abs_path(dirname(__FILE__) . '/../../integration/kafka-broker');
 
 # The running broker, or the end of the test. proxy => 1: clients at proxy->address reach it through a proxy, and the others as
-# always. log_dir: where its data is.
+# always. log_dir: where its data is. user => 'name': it has an authorizer, and at user_address that user, with the properties of
+# user_properties, may only what grant allows.
 sub start_or_skip
 {
 	my ($class, %how) = @_;
@@ -28,8 +29,45 @@ sub start_or_skip
 		$self->{proxy} = CdcTest::Proxy->new(to => "127.0.0.1:$port");
 		$ENV{KAFKA_PROXY} = "$port " . $self->{proxy}->port;
 	}
+	local $ENV{KAFKA_USER} = '';
+	if ($how{user})
+	{
+		my $port = PostgreSQL::Test::Cluster::get_free_port();
+		@$self{qw(user user_address)} = ($how{user}, "127.0.0.1:$port");
+		$ENV{KAFKA_USER} = "$port $how{user} secret";
+	}
 	$self->start;
 	return $self;
+}
+
+sub user_address { my ($self) = @_; return $self->{user_address} }
+
+sub user_properties
+{
+	my ($self) = @_;
+	return {
+		'security.protocol' => 'SASL_PLAINTEXT',
+		'sasl.mechanism'    => 'PLAIN',
+		'sasl.username'     => $self->{user},
+		'sasl.password'     => 'secret' };
+}
+
+# Runs one of Kafka's own tools as one who may everything.
+sub tool
+{
+	my ($self, $class, @args) = @_;
+	my ($out, $error) = run_command([ $script, 'tool', $ENV{KAFKA_LIBS}, $class, '--bootstrap-server', $self->address, @args ]);
+	die "$class @args: $out$error" if $?;
+	return $out;
+}
+
+# Allows the user operations on what the other arguments of kafka-acls.sh name: grant([qw(Read Write)], '--topic' => 'x').
+sub grant
+{
+	my ($self, $operations, @on) = @_;
+	$self->tool('org.apache.kafka.tools.AclCommand', '--add', '--allow-principal', "User:$self->{user}",
+		(map { ('--operation', $_) } @$operations), @on);
+	return;
 }
 
 sub start

@@ -62,10 +62,10 @@ Status CheckpointTopic::ensure(Producer& producer, std::chrono::milliseconds tim
             exists = false;
             return {};
         case RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS:
-            return {};
+            break;
         case RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE:  // an embedded broker, which makes it on first use
             producer.look_at_topic(name_, timeout);
-            return {};
+            break;
         case RD_KAFKA_RESP_ERR__TIMED_OUT:
         case RD_KAFKA_RESP_ERR__TRANSPORT:
         case RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT:
@@ -74,8 +74,37 @@ Status CheckpointTopic::ensure(Producer& producer, std::chrono::milliseconds tim
         default:
             // Where it exists and we may only use it, it need not be made.
             log_debug("kafka: topic \"{}\" is not created: {}", name_, reason);
+    }
+    return check_cleanup(producer, timeout);
+}
+
+// As Kafka Connect does with its own topics: what can't be asked for is only warned about.
+Status CheckpointTopic::check_cleanup(Producer& producer, std::chrono::milliseconds timeout) const {
+    std::string policy;
+    switch (producer.fetch_topic_setting(name_, "cleanup.policy", timeout, policy)) {
+        case RD_KAFKA_RESP_ERR_NO_ERROR:
+            break;
+        case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+        case RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE:  // an embedded broker, which deletes nothing
+            return {};
+        case RD_KAFKA_RESP_ERR__TIMED_OUT:
+        case RD_KAFKA_RESP_ERR__TRANSPORT:
+        case RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT:
+            return Status::retry("could not ask for the settings of the checkpoint topic \"" + name_ +
+                                 "\": " + policy);
+        default:
+            log_warning(
+                "kafka: whether retention spares the checkpoint topic \"{}\" is not known: {}; grant "
+                "DESCRIBE_CONFIGS on it, or see to it that its cleanup.policy is compact",
+                name_, policy);
             return {};
     }
+    if (policy == "compact") return {};
+    return Status::fatal("the checkpoint topic \"" + name_ + "\" has cleanup.policy=" + policy +
+                             ": retention would delete the pipeline's position",
+                         "kafka-configs.sh --bootstrap-server " + consumer_.brokers +
+                             " --alter --entity-type topics --entity-name " + name_ +
+                             " --add-config cleanup.policy=compact");
 }
 
 Status CheckpointTopic::read_window(rd_kafka_t* consumer, Window& window) const {

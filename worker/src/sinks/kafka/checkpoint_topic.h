@@ -26,8 +26,9 @@ class CheckpointTopic {
     const std::string& name() const { return name_; }
     const std::string& key() const { return pipeline_; }
 
-    // Makes the topic where there is none: one partition, compacted, small segments. Fatal where it is not
-    // there and can't be made. exists: false where it was made by this call, so there is nothing to read.
+    // Makes the topic where there is none: one partition, compacted, small segments; where it can't be made,
+    // reading it says so. Fatal where it is there and not only compacted: retention deletes the position.
+    // exists: false where it was made by this call, so there is nothing to read.
     Status ensure(Producer& producer, std::chrono::milliseconds timeout, bool& exists) const;
 
     // The pipeline's newest committed checkpoint; nothing where there is none, or it was deleted (a null
@@ -35,6 +36,8 @@ class CheckpointTopic {
     Result<std::optional<Checkpoint>> read(std::chrono::milliseconds timeout) const;
 
   private:
+    Status check_cleanup(Producer& producer, std::chrono::milliseconds timeout) const;
+
     using Clock = std::chrono::steady_clock;
     struct Window;
     Status find_ends(rd_kafka_t* consumer, Clock::time_point deadline, std::int64_t& low,

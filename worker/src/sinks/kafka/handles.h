@@ -27,6 +27,7 @@ using EventHandle = Handle<rd_kafka_event_t, rd_kafka_event_destroy>;
 using MetadataHandle = Handle<const struct rd_kafka_metadata, rd_kafka_metadata_destroy>;
 using NewTopicHandle = Handle<rd_kafka_NewTopic_t, rd_kafka_NewTopic_destroy>;
 using AdminOptionsHandle = Handle<rd_kafka_AdminOptions_t, rd_kafka_AdminOptions_destroy>;
+using ConfigResourceHandle = Handle<rd_kafka_ConfigResource_t, rd_kafka_ConfigResource_destroy>;
 using ErrorHandle = Handle<rd_kafka_error_t, rd_kafka_error_destroy>;
 
 }  // namespace cdc::kafka

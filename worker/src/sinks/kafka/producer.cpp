@@ -74,6 +74,7 @@ rd_kafka_resp_err_t Producer::fetch_topics(std::chrono::milliseconds timeout,
         rd_kafka_metadata(client_.get(), 1, nullptr, &answer, static_cast<int>(timeout.count()));
     if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return error;
     const MetadataHandle metadata(answer);
+    answering_broker_ = metadata->orig_broker_id;
     for (int i = 0; i < metadata->topic_cnt; ++i)
         topics.push_back({metadata->topics[i].topic, metadata->topics[i].partition_cnt});
     return error;
@@ -191,6 +192,45 @@ rd_kafka_resp_err_t Producer::create_topic_now(const NewTopic& topic, std::chron
                                  : rd_kafka_event_error_string(event.get()));
     if (reason.empty()) reason = rd_kafka_err2str(error);
     return error;
+}
+
+rd_kafka_resp_err_t Producer::fetch_topic_setting(const std::string& topic, const std::string& setting,
+                                                  std::chrono::milliseconds timeout, std::string& answer) {
+    const ConfigResourceHandle wanted(rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic.c_str()));
+    const QueueHandle answers(rd_kafka_queue_new(client_.get()));
+    const AdminOptionsHandle options(
+        rd_kafka_AdminOptions_new(client_.get(), RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS));
+    // Every broker knows the topics' settings; the default is the controller.
+    rd_kafka_AdminOptions_set_broker(options.get(), answering_broker_, nullptr, 0);
+    std::array<rd_kafka_ConfigResource_t*, 1> list = {wanted.get()};
+    rd_kafka_DescribeConfigs(client_.get(), list.data(), list.size(), options.get(), answers.get());
+    const EventHandle event(rd_kafka_queue_poll(answers.get(), static_cast<int>(timeout.count())));
+    if (!event) {
+        answer = "no answer";
+        return RD_KAFKA_RESP_ERR__TIMED_OUT;
+    }
+    std::size_t count = 0;
+    const rd_kafka_ConfigResource_t** resources = nullptr;
+    if (const rd_kafka_DescribeConfigs_result_t* result = rd_kafka_event_DescribeConfigs_result(event.get()))
+        resources = rd_kafka_DescribeConfigs_result_resources(result, &count);
+    const rd_kafka_resp_err_t error =
+        count == 1 ? rd_kafka_ConfigResource_error(resources[0]) : rd_kafka_event_error(event.get());
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        answer = or_empty(count == 1 ? rd_kafka_ConfigResource_error_string(resources[0])
+                                     : rd_kafka_event_error_string(event.get()));
+        if (answer.empty()) answer = rd_kafka_err2str(error);
+        return error;
+    }
+    std::size_t settings = 0;
+    const rd_kafka_ConfigEntry_t** entries = nullptr;
+    if (count == 1) entries = rd_kafka_ConfigResource_configs(resources[0], &settings);
+    for (std::size_t i = 0; i < settings; ++i) {
+        if (setting != rd_kafka_ConfigEntry_name(entries[i])) continue;
+        answer = or_empty(rd_kafka_ConfigEntry_value(entries[i]));
+        return error;
+    }
+    answer = "the brokers know no setting of that name";
+    return RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE;
 }
 
 void Producer::look_at_topic(const std::string& name, std::chrono::milliseconds timeout) {

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
@@ -98,6 +99,11 @@ class Producer {
     rd_kafka_resp_err_t create_topic_now(const NewTopic& topic, std::chrono::milliseconds timeout,
                                          std::string& reason);
 
+    // One of a topic's settings as the brokers have it; answer: its value, or their words where they do not
+    // tell it. Asks the broker that has answered fetch_topics. Needs DESCRIBE_CONFIGS on the topic.
+    rd_kafka_resp_err_t fetch_topic_setting(const std::string& topic, const std::string& setting,
+                                            std::chrono::milliseconds timeout, std::string& answer);
+
     // Asks the brokers about a topic, which makes it where they do that on first use.
     void look_at_topic(const std::string& name, std::chrono::milliseconds timeout);
 
@@ -116,6 +122,7 @@ class Producer {
     ClientHandle client_;
     QueueHandle queue_;
     bool create_topics_;
+    std::int32_t answering_broker_ = -1;  // the one that fetch_topics has asked
 };
 
 }  // namespace cdc::kafka

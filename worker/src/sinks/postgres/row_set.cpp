@@ -1,26 +1,11 @@
 #include "sinks/postgres/row_set.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
-
-#include "envelope/event_reader.h"
-#include "envelope/member_reader.h"
 
 namespace cdc::projection {
 namespace {
-
-bool is_name(std::string_view content, const std::string& name) {
-    if (content == name) return true;
-    return content.find('\\') != std::string_view::npos && unescape_json(content) == name;
-}
-
-bool lists(const ImageOptions& options, const std::string& column) {
-    if (options.json_null == nullptr) return false;
-    return std::ranges::any_of(*options.json_null, [&](std::string_view name) {
-        return name.starts_with(options.json_null_prefix) &&
-               name.substr(options.json_null_prefix.size()) == column;
-    });
-}
 
 std::int32_t read_int32(std::string_view data, std::size_t at) {
     std::uint32_t value = 0;
@@ -60,47 +45,16 @@ Status RowSet::encode(Row& row, std::string_view image, const Event& event, cons
     return {};
 }
 
-// The members come in the order of the table's columns, as both follow the source's: the search goes on from
-// where the last one was found.
 Status RowSet::encode_values(std::string_view image, const ImageOptions& options) {
-    found_.assign(columns_.size(), {});
-    std::size_t next = 0;
-    MemberReader member(image);
-    while (member.next()) {
-        for (std::size_t tried = 0; tried < columns_.size(); ++tried) {
-            const std::size_t at = (next + tried) % columns_.size();
-            if (!is_name(member.name(), table_->columns[columns_[at]].name)) continue;
-            found_[at] = member.value();
-            next = at + 1;
-            break;
+    CDC_RETURN_IF_ERROR(image_.read(*table_, columns_, image, options));
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
+        if (const std::optional<std::string_view> text = image_.text(i)) {
+            append_element(data_, *text);
+        } else {
+            append_null(data_);
         }
     }
-    if (member.failed()) {
-        return Status::fatal("malformed envelope: an image of " + table_->source + " is not an object");
-    }
-    for (std::size_t i = 0; i < columns_.size(); ++i)
-        encode_value(table_->columns[columns_[i]], found_[i], options);
     return {};
-}
-
-// raw: empty where the image does not have the column.
-void RowSet::encode_value(const ProjectionColumn& column, std::string_view raw, const ImageOptions& options) {
-    if (raw.empty() || (raw == "null" && !lists(options, column.name))) {
-        append_null(data_);
-        return;
-    }
-    // What is listed is a document wherever it is put: a domain over json is text in a target without it.
-    const bool document = (column.json_text && !options.json_as_string) || raw == "null";
-    if (document || raw.front() != '"') {
-        append_element(data_, raw);
-        return;
-    }
-    const std::string_view content = raw.substr(1, raw.size() - 2);
-    if (content.find('\\') == std::string_view::npos) {
-        append_element(data_, content);
-    } else {
-        append_element(data_, unescape_json(content));
-    }
 }
 
 // Rows come in the order of their transactions: it is the last origin or a new one.

@@ -18,6 +18,7 @@
 
 #include "base/status.h"
 #include "envelope/event.h"
+#include "sinks/postgres/image_columns.h"
 #include "sinks/postgres/parameter.h"
 #include "sinks/postgres/projection_table.h"
 #include "sinks/postgres/row_json.h"
@@ -55,7 +56,6 @@ class RowSet {
 
     Status encode(Row& row, std::string_view image, const Event& event, const ImageOptions& options);
     Status encode_values(std::string_view image, const ImageOptions& options);
-    void encode_value(const ProjectionColumn& column, std::string_view raw, const ImageOptions& options);
     std::int32_t origin_of(const Event& event);
     std::vector<Parameter> take_arrays();
     Parameter take_json();
@@ -71,7 +71,7 @@ class RowSet {
         std::string ts_source;
     };
     std::vector<Origin> origins_;
-    std::vector<std::string_view> found_;  // of one image: each column's raw value
+    ImageColumns image_;
 };
 
 }  // namespace cdc::projection

@@ -26,6 +26,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -130,19 +131,21 @@ class Applier {
     Result<const ProjectionTable*> table_of(const Event& event, const EventBody& body);
     Status wait_in_transaction();
 
-    // load.cpp: the target transaction
+    // load.cpp: the target transaction. A COPY stays open until something else is to be sent.
     bool has_load() const {
         return load_.begun || load_.snapshot || !load_.applied.empty() || !load_.snapshot_progress.empty();
     }
     bool load_is_large() const;
     Status begin();
     Status send_batches();
+    Status copy(Batch batch);
+    Status end_copy();
     Status finish_transaction(const Slice& slice);
     Status commit_load();
     Status commit(PositionMove move);
     const std::string& sql_of(const Batch& batch);
     Status handle(Reply reply);
-    Status failure_of(const Reply& reply);
+    Status failure_of(const Ticket& ticket, const PGresult* result);
 
     // careful.cpp: after a refusal
     Status apply_slice_carefully(const SlicePtr& slice);
@@ -172,6 +175,7 @@ class Applier {
     Transaction transaction_;
     TransactionCount count_;
     Load load_;
+    std::optional<Batch> copied_;  // what the open COPY has, without the lines
     std::map<std::tuple<const ProjectionTable*, Action, std::vector<std::size_t>>, std::string> sql_;
     Status failure_;
     std::string sqlstate_;  // of the failure; empty where it was found here

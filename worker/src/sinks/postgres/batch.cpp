@@ -122,6 +122,7 @@ void Batcher::add_all_gone(const ProjectionTable& table, const Event& event, con
 Status Batcher::add_keyed(const ProjectionTable& table, const Event& event, const EventBody& body,
                           const SlicePtr& slice) {
     if (event.key.empty()) return no_old_image(event, "the event has no key, so its row can't be found");
+    if (event.op == Op::read && table.copied) return add_to_load(table, event, body, slice);
     if (event.op == Op::remove) {
         const bool keep = deletes_ == config::Deletes::tombstone;
         const Action action = keep ? Action::tombstone : Action::remove;
@@ -158,6 +159,7 @@ Status Batcher::add_move(const ProjectionTable& table, const Event& event, const
 
 Status Batcher::add_keyless(const ProjectionTable& table, const Event& event, const EventBody& body,
                             const SlicePtr& slice) {
+    if (event.op == Op::read && table.copied) return add_to_load(table, event, body, slice);
     Result<std::vector<std::size_t>> omitted = omitted_columns(table, event, body);
     if (!omitted.ok()) return omitted.status();
     if (event.op == Op::insert || event.op == Op::read) {
@@ -230,6 +232,21 @@ Status Batcher::add_row(const Change& change) {
     return append(open, change, evidence_id);
 }
 
+Status Batcher::add_to_load(const ProjectionTable& table, const Event& event, const EventBody& body,
+                            const SlicePtr& slice) {
+    Open& open = open_[table.quoted];
+    if (open.table != &table) flush_table(table);
+    open.table = &table;
+    if (open.load && open.load->rows.bytes() >= max_bytes) close_load(open);
+    if (!open.load) open.load.emplace(Batch{&table, Action::load, {}, {}, &event, slice, 0}, CopyRows(table));
+    CopyRows& rows = open.load->rows;
+    const std::size_t before = rows.bytes();
+    CDC_RETURN_IF_ERROR(
+        rows.append(body.after, event, unescape_json(body.evidence_id), options(body, "after.")));
+    open_bytes_ += rows.bytes() - before;
+    return {};
+}
+
 Status Batcher::append(Open& open, const Change& change, const std::string& evidence_id) {
     auto group = std::ranges::find_if(open.groups, [&](const Group& candidate) {
         return candidate.batch.action == change.action && candidate.batch.omitted == change.omitted &&
@@ -269,9 +286,19 @@ void Batcher::close(Group& group) {
     closed_.push_back(std::move(group.batch));
 }
 
+void Batcher::close_load(Open& open) {
+    if (!open.load) return;
+    open_bytes_ -= open.load->rows.bytes();
+    open.load->batch.rows = open.load->rows.size();
+    open.load->batch.parameters.emplace_back(open.load->rows.take());
+    closed_.push_back(std::move(open.load->batch));
+    open.load.reset();
+}
+
 void Batcher::flush_table(const ProjectionTable& table) {
     const auto open = open_.find(table.quoted);
     if (open == open_.end()) return;
+    close_load(open->second);
     for (Group& group : open->second.groups) {
         open_bytes_ -= group.rows.bytes();
         close(group);

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -23,6 +24,7 @@
 #include "envelope/event.h"
 #include "envelope/event_body.h"
 #include "envelope/slice.h"
+#include "sinks/postgres/copy_rows.h"
 #include "sinks/postgres/parameter.h"
 #include "sinks/postgres/projection_table.h"
 #include "sinks/postgres/row_json.h"
@@ -37,6 +39,7 @@ enum class Action {
     clear_key,      // a tombstone that is in the way of a key that moves
     move_key,       // the row of an old key to a new one, before its upsert
     append,         // rows of a table without a key, or of new keys
+    load,           // the same, as lines of a COPY
     replace_one,    // one row of a table without a key, found by its old image
     tombstone_one,  // the same, deleted
     remove_one,     // the same, deleted
@@ -94,9 +97,15 @@ class Batcher {
         std::size_t group = 0;
         std::size_t row = 0;
     };
+    // Lines that are to be copied. Their keys are new; where two are one after all, the target refuses them.
+    struct Load {
+        Batch batch;
+        CopyRows rows;
+    };
     // The open groups of one table, and where each of their keys is.
     struct Open {
         const ProjectionTable* table = nullptr;  // one definition at a time
+        std::optional<Load> load;
         std::vector<Group> groups;
         std::unordered_map<std::string_view, Place> places;
         std::vector<SlicePtr> slices;  // that the keys are views into
@@ -109,9 +118,12 @@ class Batcher {
     Status add_move(const ProjectionTable& table, const Event& event, const EventBody& body,
                     const SlicePtr& slice);
     Status add_row(const Change& change);
+    Status add_to_load(const ProjectionTable& table, const Event& event, const EventBody& body,
+                       const SlicePtr& slice);
     Status append(Open& open, const Change& change, const std::string& evidence_id);
     ImageOptions options(const EventBody& body, std::string_view image) const;
     void close(Group& group);
+    void close_load(Open& open);
     void flush_table(const ProjectionTable& table);
     void flush_ordered(const ProjectionTable& but);
 

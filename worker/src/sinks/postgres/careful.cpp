@@ -85,6 +85,11 @@ Status Applier::refuse(const Event& event, const Status& status) {
 
 // Reads away the answers to what was sent; what came after an error was skipped by the server.
 Status Applier::drain() {
+    if (session_.copying()) {
+        copied_.reset();
+        const Result<pq::Rows> dropped = session_.end_copy("undone");
+        if (!dropped.ok()) return dropped.status();
+    }
     CDC_RETURN_IF_ERROR(session_.send_sync());
     while (!session_.idle()) {
         CDC_RETURN_IF_ERROR(session_.exchange());

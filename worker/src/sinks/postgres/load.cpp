@@ -75,13 +75,41 @@ Status Applier::send_batches() {
     CDC_RETURN_IF_ERROR(begin());
     for (Batch& batch : batches) {
         CDC_RETURN_IF_ERROR(failpoint("postgres.before_change"));
+        if (batch.action == Action::load) {
+            CDC_RETURN_IF_ERROR(copy(std::move(batch)));
+            continue;
+        }
+        CDC_RETURN_IF_ERROR(end_copy());
         const std::string& sql = sql_of(batch);
         const std::vector<Parameter> parameters = std::exchange(batch.parameters, {});
         Ticket ticket = ticket_for(Purpose::change);
         ticket.batch = std::move(batch);
         CDC_RETURN_IF_ERROR(session_.send(sql, parameters, std::move(ticket)));
     }
-    return session_.request_results();
+    return copied_ ? Status() : session_.request_results();
+}
+
+// libpq has no COPY in a pipeline, so what was sent before is waited for; a load begins with it mostly.
+Status Applier::copy(Batch batch) {
+    if (!copied_ || copied_->table != batch.table) {
+        CDC_RETURN_IF_ERROR(settle());
+        CDC_RETURN_IF_ERROR(session_.begin_copy("copying into " + batch.table->target, sql_of(batch)));
+        copied_ = batch;
+        copied_->parameters.clear();
+        copied_->rows = 0;
+    }
+    copied_->rows += batch.rows;
+    return session_.put_copy(batch.parameters.front().bytes);
+}
+
+Status Applier::end_copy() {
+    if (!copied_) return {};
+    Ticket ticket = ticket_for(Purpose::change);
+    ticket.batch = std::exchange(copied_, std::nullopt);
+    Result<pq::Rows> result = session_.end_copy();
+    if (!result.ok()) return result.status();
+    if (PQresultStatus(result->native()) == PGRES_COMMAND_OK) return {};
+    return failure_of(ticket, result->native());
 }
 
 Status Applier::finish_transaction(const Slice& slice) {
@@ -124,6 +152,7 @@ Status Applier::commit_load() {
 }
 
 Status Applier::commit(PositionMove move) {
+    CDC_RETURN_IF_ERROR(end_copy());
     CDC_RETURN_IF_ERROR(begin());
     CDC_RETURN_IF_ERROR(failpoint("postgres.before_position"));
     CDC_RETURN_IF_ERROR(ledger_.send_move(session_, move, ticket_for(Purpose::position)));
@@ -171,6 +200,7 @@ Status Applier::receive() {
 
 Status Applier::settle() {
     if (!failure_.ok()) return failure_;
+    CDC_RETURN_IF_ERROR(end_copy());
     CDC_RETURN_IF_ERROR(session_.send_sync());
     while (!session_.idle()) {
         CDC_RETURN_IF_ERROR(session_.exchange());
@@ -187,7 +217,7 @@ Status Applier::handle(Reply reply) {
         case PGRES_PIPELINE_SYNC:
             break;
         default:
-            return failure_of(reply);
+            return failure_of(reply.ticket, reply.result.get());
     }
     if (reply.ticket.purpose != Purpose::commit) return {};
     ++confirmed_loads_;
@@ -199,20 +229,19 @@ Status Applier::handle(Reply reply) {
     return failpoint("postgres.committed");
 }
 
-Status Applier::failure_of(const Reply& reply) {
-    sqlstate_ = sqlstate_of(reply.result.get());
+Status Applier::failure_of(const Ticket& ticket, const PGresult* result) {
+    sqlstate_ = sqlstate_of(result);
     const bool nothing_changed = sqlstate_ == division_by_zero;
-    if (reply.ticket.purpose == Purpose::position && nothing_changed) {
+    if (ticket.purpose == Purpose::position && nothing_changed) {
         CDC_RETURN_IF_ERROR(drain());
         CDC_RETURN_IF_ERROR(session_.run_script("undoing", "ROLLBACK"));
         return ledger_.why_not_moved(session_);
     }
-    if (reply.ticket.batch && nothing_changed && finds_by_old_image(reply.ticket.batch->action)) {
-        return Status::reject(
-            describe(*reply.ticket.batch->first) + ": no row of the projection has the old image",
-            "give the table a primary key, and take the snapshot again");
+    if (ticket.batch && nothing_changed && finds_by_old_image(ticket.batch->action)) {
+        return Status::reject(describe(*ticket.batch->first) + ": no row of the projection has the old image",
+                              "give the table a primary key, and take the snapshot again");
     }
-    return sql_error(session_.native(), reply.result.get(), what_was_done(reply.ticket));
+    return sql_error(session_.native(), result, what_was_done(ticket));
 }
 
 }  // namespace cdc::projection

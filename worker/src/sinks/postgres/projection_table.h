@@ -45,6 +45,9 @@ struct ProjectionTable {
     // It was empty when the initial snapshot came to it: the snapshot's rows meet none of their keys, and are
     // inserted without looking for one (docs/decisions/0304).
     bool fresh = false;
+    // The initial snapshot's rows are copied into it (docs/decisions/0331): no row of it can meet another,
+    // and COPY does to it what an INSERT would.
+    bool copied = false;
     // Columns that events of schema_version 0 still had and the source's table has not: not projected.
     std::vector<std::string> ignored;
 

@@ -180,6 +180,38 @@ Status Session::send_sync() {
     return sent(PQpipelineSync(native()), std::move(ticket));
 }
 
+Status Session::begin_copy(const std::string& where, const std::string& sql) {
+    CDC_RETURN_IF_ERROR(leave_pipeline());
+    const pq::Rows begun(PQexec(native(), sql.c_str()));
+    if (PQresultStatus(begun.native()) != PGRES_COPY_IN) return sql_error(native(), begun.native(), where);
+    copying_ = true;
+    return {};
+}
+
+Status Session::put_copy(std::string_view lines) {
+    const int put = PQputCopyData(native(), lines.data(), static_cast<int>(lines.size()));
+    return put == 1 ? Status() : broken("sending to the target");
+}
+
+Result<pq::Rows> Session::end_copy(const char* why_not) {
+    copying_ = false;
+    while (true) {
+        const int ended = PQputCopyEnd(native(), why_not);
+        if (ended < 0) return broken("sending to the target");
+        CDC_RETURN_IF_ERROR(exchange());
+        if (ended == 1) break;
+        wait(std::chrono::steady_clock::now() + std::chrono::seconds(1));
+    }
+    while (PQisBusy(native()) != 0) {
+        wait(std::chrono::steady_clock::now() + std::chrono::seconds(1));
+        CDC_RETURN_IF_ERROR(exchange());
+    }
+    pq::Rows result(PQgetResult(native()));
+    while (PGresult* more = PQgetResult(native()))
+        PQclear(more);
+    return result;
+}
+
 Status Session::exchange() {
     const int left = PQflush(native());
     if (left < 0) return broken("sending to the target");

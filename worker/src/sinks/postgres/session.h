@@ -67,6 +67,14 @@ class Session {
     Status request_results();
     // Ends the pipeline: the server answers everything, errors included, and listens again.
     Status send_sync();
+    // Begins a COPY … FROM STDIN, waited for. Only when idle(). Until it has ended nothing else is sent.
+    Status begin_copy(const std::string& where, const std::string& sql);
+    // Lines of it; they are on their way when exchange() has sent them.
+    Status put_copy(std::string_view lines);
+    // Waits until the server has all of it: its result. Where `why_not` is not null the server drops it all.
+    Result<pq::Rows> end_copy(const char* why_not = nullptr);
+    bool copying() const { return copying_; }
+
     // Moves bytes both ways without waiting.
     Status exchange();
     // The next result that has arrived.
@@ -101,6 +109,7 @@ class Session {
     pq::Connection connection_;
     int epoll_fd_ = -1;
     bool output_pending_ = false;
+    bool copying_ = false;
     std::string durable_commit_ = "on";
     std::deque<Ticket> waiting_;
     std::unique_ptr<PGresult, pq::ResultDeleter>

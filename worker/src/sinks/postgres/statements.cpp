@@ -109,20 +109,29 @@ std::string envelope_assignments(int origin, const std::string& source_id, const
     return out;
 }
 
-std::string insert_sql(const ProjectionTable& table, const Columns& columns, bool deleted) {
-    std::string names, values;
-    for (const ProjectionColumn* column : columns) {
+std::string names_of(const Columns& columns) {
+    std::string names;
+    for (const ProjectionColumn* column : columns)
         names += column->quoted + ", ";
-        values += value_in_set(table, *column) + ", ";
-    }
     for (const char* name : envelope_columns)
         names += "\"" + std::string(name) + "\", ";
     names.resize(names.size() - 2);
+    return names;
+}
+
+std::string copy_sql(const ProjectionTable& table, const Columns& columns) {
+    return "COPY " + table.quoted + " (" + names_of(columns) + ") FROM STDIN";
+}
+
+std::string insert_sql(const ProjectionTable& table, const Columns& columns, bool deleted) {
+    std::string values;
+    for (const ProjectionColumn* column : columns)
+        values += value_in_set(table, *column) + ", ";
     values +=
         "x.\"_source_id\", $1::text, ($3::pg_lsn[])[x.\"_origin\"], x.\"_seq\", $2::integer, "
         "($4::timestamptz[])[x.\"_origin\"], ";
     values += deleted ? "true" : "false";
-    return "INSERT INTO " + table.quoted + " (" + names + ") SELECT " + values + " FROM " +
+    return "INSERT INTO " + table.quoted + " (" + names_of(columns) + ") SELECT " + values + " FROM " +
            set_of(table, columns, 5, false);
 }
 
@@ -214,6 +223,8 @@ std::string statement_sql(const ProjectionTable& table, Action action,
             return move_key_sql(table);
         case Action::append:
             return insert_sql(table, columns, false);
+        case Action::load:
+            return copy_sql(table, columns);
         case Action::replace_one:
             return change_one_sql(table, columns, false);
         case Action::tombstone_one:

@@ -5,6 +5,7 @@
 // has them: an array a column, and _source_id, _seq, _origin, or one JSON array):
 //   upsert, tombstone, append    evidence_id, schema_version, [commit_lsn …], [ts_source …], rows
 //   remove                       rows, of the key's columns alone
+//   load                         none: rows are the COPY's lines (copy_rows.h)
 // One row, as a JSON array:
 //   clear_key                    [new key]
 //   move_key                     [old key], [new key]

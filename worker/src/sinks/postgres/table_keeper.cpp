@@ -148,6 +148,7 @@ Result<const ProjectionTable*> TableKeeper::prepare(const Event& event, const Ev
     const Result<bool> fresh = loading_ && table->keyed() ? is_empty(session_, table->quoted) : false;
     if (!fresh.ok()) return fresh.status();
     table->fresh = *fresh;
+    table->copied = table->copied && loading_ && (table->fresh || !table->keyed());
     if (event.schema_version == 0 && event.is_row()) {
         Result<std::vector<std::string>> left_out = unexplained(*table, body);
         if (!left_out.ok()) return left_out.status();
@@ -256,6 +257,7 @@ Result<ProjectionTable> TableKeeper::describe_table(const Names& names, const Ta
         table.as_arrays = table.as_arrays && found->from != ColumnFrom::json;
     }
     table.ordered = target->ordered;
+    table.copied = table.as_arrays && !target->ordered && !target->row_security;
     for (const std::string& name : key) {
         const auto column = std::ranges::find(table.columns, name, &ProjectionColumn::name);
         if (column == table.columns.end()) {

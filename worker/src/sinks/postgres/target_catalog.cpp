@@ -17,7 +17,8 @@ constexpr const char* relation_sql =
     "WHERE "
     "f.contype = 'f' AND p.relid IN (f.conrelid, f.confrelid)) OR EXISTS (SELECT FROM pg_trigger t WHERE "
     "t.tgrelid = p.relid AND NOT t.tgisinternal) OR EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = "
-    "p.relid)) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND "
+    "p.relid)), row_security_active(c.oid) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+    "WHERE n.nspname = $1 AND "
     "c.relname = $2";
 
 // The base type is found through any number of domains.
@@ -86,6 +87,7 @@ Result<TargetTable> read_target_table(Session& session, const TargetName& name) 
     table.exists = true;
     table.writable = relation->text(0, 1) == "t";
     table.ordered = relation->text(0, 2) == "t";
+    table.row_security = relation->text(0, 3) == "t";
     Result<pq::Rows> rows = session.run(where, columns_sql, {std::string(relation->text(0, 0))});
     if (!rows.ok()) return rows.status();
     for (int row = 0; row < rows->count(); ++row) {

@@ -26,8 +26,9 @@ struct TargetColumn {
 
 struct TargetTable {
     bool exists = false;
-    bool writable = false;  // an ordinary or partitioned table
-    bool ordered = false;   // see ProjectionTable::ordered
+    bool writable = false;      // an ordinary or partitioned table
+    bool ordered = false;       // see ProjectionTable::ordered
+    bool row_security = false;  // policies apply to us: it takes no COPY
     std::vector<TargetColumn> columns;
 
     const TargetColumn* find(const std::string& name) const;

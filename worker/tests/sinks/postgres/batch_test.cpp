@@ -83,9 +83,9 @@ class BatcherTest : public ::testing::Test {
         batcher_.flush();
         std::vector<std::string> out;
         for (const Batch& batch : batcher_.take()) {
-            static const char* const names[] = {"upsert",     "tombstone",     "remove",      "clear_key",
-                                                "move_key",   "append",        "replace_one", "tombstone_one",
-                                                "remove_one", "tombstone_all", "remove_all"};
+            static const char* const names[] = {"upsert",        "tombstone",  "remove",        "clear_key",
+                                                "move_key",      "append",     "load",          "replace_one",
+                                                "tombstone_one", "remove_one", "tombstone_all", "remove_all"};
             out.push_back(std::string(names[static_cast<int>(batch.action)]) + " " +
                           std::to_string(batch.rows));
             last_ = batch;
@@ -305,6 +305,31 @@ TEST_F(BatcherTest, RowsOfASnapshotAreInsertedWhereTheTableWasEmpty) {
     EXPECT_THAT(batches(), ElementsAre("upsert 1")) << "only the snapshot's keys are known to be new";
     ASSERT_TRUE(add(make_row(Op::read, "1", "null", image("1")), orders_).ok());
     EXPECT_THAT(batches(), ElementsAre("upsert 1"));
+}
+
+TEST_F(BatcherTest, RowsOfASnapshotAreLinesOfACopyWhereTheTableTakesIt) {
+    for (const bool keyed : {true, false}) {
+        ProjectionTable copied = table_named("copied", keyed);
+        copied.columns[1] = {"qty", "\"qty\"", "text"};
+        copied.copied = true;
+        ASSERT_TRUE(
+            add(make_row(Op::read, "1", "null", image("1", R"("a\\b\tc\nd\re\"f\u0001\\N")")), copied).ok());
+        ASSERT_TRUE(add(make_row(Op::read, "2", "null", R"({"id":2,"qty":null})"), copied).ok());
+        ASSERT_TRUE(add(make_row(Op::read, "3", "null", R"({"qty":"","id":3})"), copied).ok());
+        ASSERT_TRUE(add(make_row(Op::read, "4", "null", R"({"id":4})"), copied).ok());
+        EXPECT_EQ(batcher_.open_bytes() > 0, true);
+        EXPECT_THAT(batches(), ElementsAre("load 4"));
+        EXPECT_EQ(batcher_.open_bytes(), 0u);
+        ASSERT_EQ(last_.parameters.size(), 1u);
+        const auto rest = [](const std::string& id, const std::string& lsn) {
+            return "\tpg://c/db/public.orders/PK:" + id +
+                   "\tsha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\t" + lsn +
+                   "\t0\t1\t2026-02-07T05:55:21.123456Z\tf\n";
+        };
+        EXPECT_EQ(last_.parameters[0].bytes, "1\ta\\\\b\\tc\\nd\\re\"f\x01\\\\N" + rest("1", "0/100") +
+                                                 "2\t\\N" + rest("2", "0/100") + "3\t" + rest("3", "0/100") +
+                                                 "4\t\\N" + rest("4", "0/100"));
+    }
 }
 
 }  // namespace

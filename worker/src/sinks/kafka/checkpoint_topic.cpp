@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "base/log.h"
+#include "sinks/kafka/delivery_errors.h"
 
 namespace cdc::kafka {
 namespace {
@@ -63,19 +64,29 @@ Status CheckpointTopic::ensure(Producer& producer, std::chrono::milliseconds tim
             return {};
         case RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS:
             break;
-        case RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE:  // an embedded broker, which makes it on first use
-            producer.look_at_topic(name_, timeout);
-            break;
         case RD_KAFKA_RESP_ERR__TIMED_OUT:
         case RD_KAFKA_RESP_ERR__TRANSPORT:
         case RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT:
         case RD_KAFKA_RESP_ERR_NOT_CONTROLLER:
             return Status::retry("could not create the checkpoint topic \"" + name_ + "\": " + reason);
         default:
-            // Where it exists and we may only use it, it need not be made.
-            log_debug("kafka: topic \"{}\" is not created: {}", name_, reason);
+            CDC_RETURN_IF_ERROR(check_presence(producer, timeout, error, reason));
     }
     return check_cleanup(producer, timeout);
+}
+
+// Where it exists and we may only use it, it need not be made; some brokers make it when they are asked.
+Status CheckpointTopic::check_presence(Producer& producer, std::chrono::milliseconds timeout,
+                                       rd_kafka_resp_err_t refusal, const std::string& reason) const {
+    log_debug("kafka: topic \"{}\" is not created: {}", name_, reason);
+    const rd_kafka_resp_err_t present = producer.look_at_topic(name_, timeout);
+    if (present == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
+        return checkpoint_failure(present, rd_kafka_err2str(present), name_);
+    if (present != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) return {};
+    const bool denied = refusal == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
+                        refusal == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED;
+    return checkpoint_failure(denied ? refusal : present,
+                              "it does not exist, and could not be created: " + reason, name_);
 }
 
 // As Kafka Connect does with its own topics: what can't be asked for is only warned about.
@@ -120,8 +131,7 @@ Status CheckpointTopic::read_window(rd_kafka_t* consumer, Window& window) const 
         if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) return {};
         if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
             if (message->rkt == nullptr) continue;  // a connection's trouble, which librdkafka mends
-            return Status::retry("the checkpoint topic \"" + name_ +
-                                 "\" could not be read: " + rd_kafka_message_errstr(message.get()));
+            return checkpoint_failure(message->err, rd_kafka_message_errstr(message.get()), name_);
         }
         if (message->offset >= window.to) return {};
         const std::string_view key(static_cast<const char*>(message->key), message->key_len);
@@ -138,10 +148,7 @@ Status CheckpointTopic::find_ends(rd_kafka_t* consumer, Clock::time_point deadli
     const rd_kafka_resp_err_t error =
         rd_kafka_query_watermark_offsets(consumer, name_.c_str(), partition, &low, &high, left_ms(deadline));
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
-    return Status::retry(
-        "the checkpoint topic \"" + name_ + "\" could not be read: " + rd_kafka_err2str(error),
-        "create it (one partition, cleanup.policy=compact), or grant CREATE, READ, WRITE "
-        "and DESCRIBE on it");
+    return checkpoint_failure(error, rd_kafka_err2str(error), name_);
 }
 
 // A reader of committed records sees nothing behind the first transaction that is still open, whoever's it

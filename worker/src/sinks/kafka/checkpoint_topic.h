@@ -26,8 +26,8 @@ class CheckpointTopic {
     const std::string& name() const { return name_; }
     const std::string& key() const { return pipeline_; }
 
-    // Makes the topic where there is none: one partition, compacted, small segments; where it can't be made,
-    // reading it says so. Fatal where it is there and not only compacted: retention deletes the position.
+    // Makes the topic where there is none: one partition, compacted, small segments. Fatal where it is not
+    // ours to use, and where it is not only compacted: retention deletes the position.
     // exists: false where it was made by this call, so there is nothing to read.
     Status ensure(Producer& producer, std::chrono::milliseconds timeout, bool& exists) const;
 
@@ -36,6 +36,8 @@ class CheckpointTopic {
     Result<std::optional<Checkpoint>> read(std::chrono::milliseconds timeout) const;
 
   private:
+    Status check_presence(Producer& producer, std::chrono::milliseconds timeout, rd_kafka_resp_err_t refusal,
+                          const std::string& reason) const;
     Status check_cleanup(Producer& producer, std::chrono::milliseconds timeout) const;
 
     using Clock = std::chrono::steady_clock;

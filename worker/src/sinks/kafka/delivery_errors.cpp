@@ -43,8 +43,8 @@ std::string hint_for(rd_kafka_resp_err_t error, bool keyless) {
         case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
             return "grant IDEMPOTENT_WRITE on the cluster (brokers before 2.8)";
         case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
-            return "grant WRITE and DESCRIBE on the transactional id \"cdc-worker.*\", or set transactions: "
-                   "off";
+            return "grant WRITE and DESCRIBE on it (the pipeline's second one ends with #2; the pattern "
+                   "\"cdc-worker.\" is right for all), or set transactions: off";
         case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
         case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
             return "create the topic, or let the sink do it: CREATE on the cluster or on the topic, or "
@@ -92,6 +92,14 @@ Status producer_failure(rd_kafka_resp_err_t error, std::string_view text) {
 Status transaction_failure(rd_kafka_resp_err_t error, std::string_view text) {
     const std::string message = "a Kafka transaction failed: " + std::string(text);
     return never_mends(error) ? Status::fatal(message, hint_for(error, false)) : Status::retry(message);
+}
+
+Status checkpoint_failure(rd_kafka_resp_err_t error, const std::string& text, const std::string& topic) {
+    const std::string message = "the checkpoint topic \"" + topic + "\" can't be used: " + text;
+    const std::string hint =
+        "grant READ, WRITE and DESCRIBE on it, and CREATE where it does not exist; or create it "
+        "(one partition, cleanup.policy=compact)";
+    return never_mends(error) ? Status::fatal(message, hint) : Status::retry(message, hint);
 }
 
 Status connect_failure(rd_kafka_resp_err_t error, const std::string& message) {

@@ -27,6 +27,9 @@ Status producer_failure(rd_kafka_resp_err_t error, std::string_view text);
 // A call of the transactional API failed (not fatally: producer_failure's). text names the call.
 Status transaction_failure(rd_kafka_resp_err_t error, std::string_view text);
 
+// The checkpoint topic can't be read or made. text: the broker's words, and what they are about.
+Status checkpoint_failure(rd_kafka_resp_err_t error, const std::string& text, const std::string& topic);
+
 // Whether the event, or its whole topic, is refused for good, so that it can be parked (on_reject).
 bool refuses_the_event(rd_kafka_resp_err_t error);
 bool refuses_the_topic(rd_kafka_resp_err_t error);

@@ -155,6 +155,13 @@ ErrorHandle Producer::abort_transaction(std::chrono::milliseconds timeout) {
     return ErrorHandle(rd_kafka_abort_transaction(client_.get(), static_cast<int>(timeout.count())));
 }
 
+std::string Producer::transactional_id() const {
+    std::array<char, 512> value{};
+    std::size_t size = value.size();
+    rd_kafka_conf_get(rd_kafka_conf(client_.get()), "transactional.id", value.data(), &size);
+    return value.data();
+}
+
 void Producer::purge() {
     rd_kafka_purge(client_.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
 }
@@ -233,13 +240,15 @@ rd_kafka_resp_err_t Producer::fetch_topic_setting(const std::string& topic, cons
     return RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE;
 }
 
-void Producer::look_at_topic(const std::string& name, std::chrono::milliseconds timeout) {
+rd_kafka_resp_err_t Producer::look_at_topic(const std::string& name, std::chrono::milliseconds timeout) {
     const TopicHandle topic(rd_kafka_topic_new(client_.get(), name.c_str(), nullptr));
+    if (!topic) return rd_kafka_last_error();
     const struct rd_kafka_metadata* answer = nullptr;
-    if (topic && rd_kafka_metadata(client_.get(), 0, topic.get(), &answer,
-                                   static_cast<int>(timeout.count())) == RD_KAFKA_RESP_ERR_NO_ERROR) {
-        const MetadataHandle metadata(answer);
-    }
+    const rd_kafka_resp_err_t error =
+        rd_kafka_metadata(client_.get(), 0, topic.get(), &answer, static_cast<int>(timeout.count()));
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return error;
+    const MetadataHandle metadata(answer);
+    return metadata->topic_cnt == 1 ? metadata->topics[0].err : error;
 }
 
 void Producer::serve(ProducerListener& listener, std::chrono::milliseconds timeout) {

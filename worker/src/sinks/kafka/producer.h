@@ -85,6 +85,7 @@ class Producer {
     // Every message must have been reported: reports are not read here.
     ErrorHandle commit_transaction(std::chrono::milliseconds timeout);
     ErrorHandle abort_transaction(std::chrono::milliseconds timeout);
+    std::string transactional_id() const;
     // Gives up what is not delivered: each message is reported as failed.
     void purge();
     // Messages handed over whose reports have not been read.
@@ -104,8 +105,8 @@ class Producer {
     rd_kafka_resp_err_t fetch_topic_setting(const std::string& topic, const std::string& setting,
                                             std::chrono::milliseconds timeout, std::string& answer);
 
-    // Asks the brokers about a topic, which makes it where they do that on first use.
-    void look_at_topic(const std::string& name, std::chrono::milliseconds timeout);
+    // Asks the brokers about a topic, which makes it where they do that on first use: what they say of it.
+    rd_kafka_resp_err_t look_at_topic(const std::string& name, std::chrono::milliseconds timeout);
 
     // Hands everything that has been reported to the listener; where there is nothing yet, waits up to
     // timeout for it. To clear the descriptor before is the caller's.

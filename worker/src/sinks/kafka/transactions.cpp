@@ -45,8 +45,9 @@ std::string worker_identity() {
 Status Transactions::open(Producers& producers) {
     producers_ = &producers;
     for (std::size_t turn = 0; turn < producers.count(); ++turn) {
-        if (const ErrorHandle error = producers.at(turn).init_transactions(coordinator_patience))
-            return failed("init_transactions", error.get());
+        Producer& producer = producers.at(turn);
+        if (const ErrorHandle error = producer.init_transactions(coordinator_patience))
+            return failed("init_transactions of \"" + producer.transactional_id() + "\"", error.get());
     }
     bool exists = false;
     CDC_RETURN_IF_ERROR(topic_.ensure(producers.present(), coordinator_patience, exists));
@@ -160,8 +161,8 @@ Status Transactions::trouble() {
     return Status::retry("messages of a Kafka transaction were given up");
 }
 
-Status Transactions::failed(const char* call, const rd_kafka_error_t* error) {
-    const std::string text = std::string(call) + ": " + rd_kafka_error_string(error);
+Status Transactions::failed(const std::string& call, const rd_kafka_error_t* error) {
+    const std::string text = call + ": " + rd_kafka_error_string(error);
     if (rd_kafka_error_is_fatal(error)) return lost(rd_kafka_error_code(error), text);
     return transaction_failure(rd_kafka_error_code(error), text);
 }

@@ -91,7 +91,7 @@ class Transactions {
     Status lost(rd_kafka_resp_err_t error, const std::string& text);
 
   private:
-    Status failed(const char* call, const rd_kafka_error_t* error);
+    Status failed(const std::string& call, const rd_kafka_error_t* error);
 
     CheckpointTopic topic_;
     const Checkpoint identity_;

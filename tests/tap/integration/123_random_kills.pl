@@ -7,7 +7,6 @@ use warnings;
 use CdcTest;
 use CdcTest::Broker;
 use CdcTest::Kafka;
-use CdcTest::Load;
 use CdcTest::RichLoad;
 use Test::More;
 use Time::HiRes qw(time sleep);
@@ -42,9 +41,7 @@ foreach my $round (1 .. $kills)
 my $seconds = time() - $start;
 is($killed, $kills, sprintf('killed %d times in %.0f s, %d of them while it was streaming', $killed, $seconds, $streaming));
 ok(wait_slot_active($node, 'random'), 'streaming again') or diag($worker->log);
-unlike($load->{output}, qr/ERROR|aborted/, 'pgbench has gone on all the while');
-IPC::Run::signal($load->{run}, 'TERM');
-finish_load($load, 1);
+stop_rich_load($node, $load);
 ok(wait_caught_up($node, 'random'), 'the worker catches up') or diag($worker->log);
 
 my $transactions = one_value($node, 'shop', 'SELECT count(*) FROM tx') - $marks;

@@ -5,11 +5,13 @@ package CdcTest::RichLoad;
 
 use strict;
 use warnings;
+use CdcTest;
 use Exporter 'import';
 use IPC::Run ();
 use PostgreSQL::Test::Utils;
+use Test::More;
 
-our @EXPORT = qw(create_rich_load start_rich_load rich_tables);
+our @EXPORT = qw(create_rich_load start_rich_load stop_rich_load rich_tables);
 
 sub rich_tables { return qw(doc swap brief typed tx) }
 
@@ -79,7 +81,7 @@ SQL
 	'truncate@1' => "BEGIN; SELECT pg_advisory_xact_lock(1); INSERT INTO tx DEFAULT VALUES; TRUNCATE brief; INSERT INTO brief VALUES (1, 'new'); COMMIT;\n",
 	'single@20' => "INSERT INTO tx DEFAULT VALUES;\n");
 
-# Starts it: a handle for CdcTest::Load::finish_load, or for an end by SIGTERM before.
+# Starts it: a handle for stop_rich_load.
 sub start_rich_load
 {
 	my ($node, %how) = @_;
@@ -98,6 +100,20 @@ sub start_rich_load
 			($how{rate} ? ('-R', $how{rate}) : ()), '-h', $node->host, '-p', $node->port, $CdcTest::source ],
 		'>', \$load{output}, '2>&1');
 	return \%load;
+}
+
+# Ends it, and waits until what it was committing at the time is committed. One passed or failed test: it has gone on so far.
+sub stop_rich_load
+{
+	my ($node, $load) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	IPC::Run::signal($load->{run}, 'TERM');
+	IPC::Run::finish($load->{run});
+	is($load->{output} =~ s/^pgbench \(.*\)\n//r, '', 'pgbench has gone on all the while');
+	wait_until(
+		sub { one_value($node, $CdcTest::source, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pgbench'") eq '0' })
+	  or die 'sessions of pgbench are still there';
+	return;
 }
 
 1;

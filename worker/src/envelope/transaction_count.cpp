@@ -16,12 +16,16 @@ Status differs(const Event& end, std::int64_t declared, const std::string& of, s
 
 Status TransactionCount::take(const Event& event) {
     if (event.op == Op::begin) {
+        for (std::int64_t* const count : counted_)
+            *count = 0;
+        counted_.clear();
         events_ = 0;
-        tables_.clear();
-        run_count_ = nullptr;
         return {};
     }
-    if (event.op == Op::end) return check(event);
+    if (event.op == Op::end) {
+        const Result<EventBody> body = read_body(event);
+        return body.ok() ? end(event, *body) : body.status();
+    }
     ++events_;
     if (!event.table.empty()) count(event);
     return {};
@@ -34,19 +38,17 @@ void TransactionCount::count(const Event& event) {
         run_table_ = event.table;
         run_count_ = &tables_[unescape_json(event.schema) + "." + unescape_json(event.table)];
     }
-    ++*run_count_;
+    if (++*run_count_ == 1) counted_.push_back(run_count_);
 }
 
-Status TransactionCount::check(const Event& event) const {
-    const Result<EventBody> body = read_body(event);
-    if (!body.ok()) return body.status();
-    if (body->events != events_) return differs(event, body->events, "", events_);
-    for (const auto& [table, declared] : body->tables) {
+Status TransactionCount::end(const Event& event, const EventBody& body) const {
+    if (body.events != events_) return differs(event, body.events, "", events_);
+    for (const auto& [table, declared] : body.tables) {
         const auto counted = tables_.find(table);
         const std::int64_t received = counted == tables_.end() ? 0 : counted->second;
         if (received != declared) return differs(event, declared, " of table " + table, received);
     }
-    if (body->tables.size() < tables_.size()) {
+    if (body.tables.size() < counted_.size()) {
         return Status::fatal("transaction at " + event.commit_lsn.to_string() +
                                  ": events of a table were received that its end does not count",
                              "the stream is not whole; nothing of this transaction is confirmed");

@@ -10,6 +10,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/status.h"
 #include "envelope/event.h"
@@ -19,21 +20,28 @@ namespace cdc {
 
 class TransactionCount {
   public:
+    TransactionCount() = default;
+    TransactionCount(const TransactionCount&) = delete;  // counted_ points into tables_
+    TransactionCount& operator=(const TransactionCount&) = delete;
+
     // The next event of the stream: b begins anew, e is held against what came since, others are counted. A
     // message that belongs to no commit is none of a transaction's events: not to be handed here.
     Status take(const Event& event);
+    // The same for an e whose body has been read already.
+    Status end(const Event& event, const EventBody& body) const;
 
     // Row-like events since the last b.
     std::int64_t events() const { return events_; }
 
   private:
     void count(const Event& event);
-    Status check(const Event& event) const;
 
     std::int64_t events_ = 0;
-    std::map<std::string, std::int64_t, std::less<>> tables_;  // "schema.table" → events
-    std::string run_schema_, run_table_;                       // of the last event, as the envelope has them
-    std::int64_t* run_count_ = nullptr;                        // its entry in tables_
+    // "schema.table" → events. Tables stay for the next transaction, which most often has the same.
+    std::map<std::string, std::int64_t, std::less<>> tables_;
+    std::vector<std::int64_t*> counted_;  // entries above 0
+    std::string run_schema_, run_table_;  // of the last event, as the envelope has them
+    std::int64_t* run_count_ = nullptr;   // its entry in tables_
 };
 
 }  // namespace cdc

@@ -53,7 +53,7 @@ Status SliceBuilder::begin(Slice& slice, const Event& event) {
 Status SliceBuilder::end(Slice& slice, const Event& event) {
     const Result<EventBody> body = read_body(event);
     if (!body.ok()) return body.status();
-    CDC_RETURN_IF_ERROR(count_.take(event));
+    CDC_RETURN_IF_ERROR(count_.end(event, *body));
     open_ = false;
     slice.last = true;
     slice.end_lsn = body->end_lsn;

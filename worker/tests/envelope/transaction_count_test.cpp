@@ -65,5 +65,17 @@ TEST_F(TransactionCountTest, EventsOfTheWrongTableAreFatal) {
     EXPECT_TRUE(end(2, R"("public.a":1,"public.b":1)").ok());
 }
 
+TEST_F(TransactionCountTest, NothingIsLeftOfTheTransactionBefore) {
+    ASSERT_TRUE(take("b", "").ok());
+    for (const char* const table : {"a", "b", "a"})
+        ASSERT_TRUE(take("c", table).ok());
+    EXPECT_TRUE(end(3, R"("public.a":2,"public.b":1)").ok());
+    ASSERT_TRUE(take("b", "").ok());
+    ASSERT_TRUE(take("c", "a").ok());
+    expect_missing(end(1, R"("public.a":2)"), "ended with 2 events of table public.a, but 1 were received");
+    expect_missing(end(1, R"("public.b":1)"), "ended with 1 events of table public.b, but 0 were received");
+    EXPECT_TRUE(end(1, R"("public.a":1)").ok());
+}
+
 }  // namespace
 }  // namespace cdc

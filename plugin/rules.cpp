@@ -129,15 +129,6 @@ bool matches_any(const List* patterns, const List* names) {
     return false;
 }
 
-bool names_table(const ColumnRule& rule, const List* names) {
-    ListCell* cell;
-    foreach (cell, names) {
-        const auto* name = static_cast<const TableName*>(lfirst(cell));
-        if (is(rule.schema, name->schema) && is(rule.table, name->table)) return true;
-    }
-    return false;
-}
-
 }  // namespace
 
 bool rules_include(Rules* rules, const char* patterns) {
@@ -173,12 +164,21 @@ bool rules_capture(const Rules& rules, const List* names) {
     return !matches_any(rules.exclude_tables, names);
 }
 
+bool rule_names_table(const ColumnRule& rule, const List* names) {
+    ListCell* cell;
+    foreach (cell, names) {
+        const auto* name = static_cast<const TableName*>(lfirst(cell));
+        if (is(rule.schema, name->schema) && is(rule.table, name->table)) return true;
+    }
+    return false;
+}
+
 List* rules_columns_of(const Rules& rules, const List* names) {
     List* columns = NIL;
     ListCell* cell;
     foreach (cell, rules.columns) {
         const auto* rule = static_cast<const ColumnRule*>(lfirst(cell));
-        if (names_table(*rule, names)) columns = lappend(columns, rule->column);
+        if (rule_names_table(*rule, names)) columns = lappend(columns, rule->column);
     }
     return columns;
 }
@@ -197,7 +197,7 @@ MaskKind rules_mask_of(const Rules& rules, const List* names, const char* column
     ListCell* cell;
     foreach (cell, rules.masks) {
         const auto* rule = static_cast<const ColumnRule*>(lfirst(cell));
-        if (!is(rule->column, column) || !names_table(*rule, names)) continue;
+        if (!is(rule->column, column) || !rule_names_table(*rule, names)) continue;
         if (strictest == MaskKind::none || rule->mask == MaskKind::redact) strictest = rule->mask;
     }
     return strictest;

@@ -53,6 +53,7 @@ bool rules_publish(Rules* rules, const char* names);
 // names: of TableName*, the table's own and those of the tables it is a partition of: a rule that names any
 // of them means it too.
 bool rules_capture(const Rules& rules, const List* names);
+bool rule_names_table(const ColumnRule& rule, const List* names);
 bool rules_show(const Rules& rules, const List* names, const char* column);
 // The columns, of char*, that a table is restricted to; NIL where it is not.
 List* rules_columns_of(const Rules& rules, const List* names);

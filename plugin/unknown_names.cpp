@@ -41,23 +41,16 @@ bool was_there(const Subject& subject) {
     return found;
 }
 
-bool is_named(const ColumnRule& rule, const List* names) {
-    ListCell* cell;
-    foreach (cell, names) {
-        const auto* name = static_cast<const TableName*>(lfirst(cell));
-        if (strcmp(rule.schema, name->schema) == 0 && strcmp(rule.table, name->table) == 0) return true;
-    }
-    return names == NIL;
-}
-
 constexpr char kSpelling[] = "Names are as in the catalogue, case included.";
 
+// names: NIL for those of all tables.
 void warn_of_columns(const List* rules, const List* names, const char* where, const char* consequence) {
     ListCell* cell;
     foreach (cell, rules) {
         const auto* rule = static_cast<const ColumnRule*>(lfirst(cell));
         const Subject subject = {rule->schema, rule->table, rule->column};
-        if (!is_named(*rule, names) || is_there(subject) || was_there(subject)) continue;
+        if (names != NIL && !rule_names_table(*rule, names)) continue;
+        if (is_there(subject) || was_there(subject)) continue;
         ereport(WARNING, (errcode(ERRCODE_UNDEFINED_COLUMN),
                           errmsg("there is no column \"%s\" of a table \"%s.%s\", which %s names",
                                  rule->column, rule->schema, rule->table, where),

@@ -34,9 +34,8 @@ std::string random_id() {
 const char* const writers_sql =
     "SELECT DISTINCT l.virtualtransaction, CASE WHEN l.pid IS NULL THEN 'the prepared transaction ' || "
     "l.virtualtransaction ELSE 'process ' || l.pid || coalesce(' of ' || a.usename, '') || coalesce(', ' || "
-    "a.state, '') END FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid WHERE l.locktype = "
-    "'relation' AND l.granted AND l.relation = $1::oid AND l.database "
-    "= "
+    "a.state, '') END FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid "
+    "WHERE l.locktype = 'relation' AND l.granted AND l.relation = $1::oid AND l.database = "
     "(SELECT oid FROM pg_database WHERE datname = current_database()) AND l.mode IN ('RowExclusiveLock', "
     "'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock') AND l.pid IS DISTINCT FROM "
     "pg_backend_pid()";

@@ -24,10 +24,8 @@ std::string position_ddl(const std::string& table) {
     return "CREATE TABLE IF NOT EXISTS " + table +
            " (projection_name text PRIMARY KEY, system_identifier text NOT NULL, timeline bigint NOT NULL, "
            "slot text NOT NULL, end_lsn pg_lsn NOT NULL, streaming boolean NOT NULL, "
-           "updated_at timestamptz NOT NULL DEFAULT now(), fence bigint NOT NULL DEFAULT 0, form text NOT "
-           "NULL DEFAULT '', snapshot_progress text) WITH (fillfactor "
-           "= "
-           "10)";
+           "updated_at timestamptz NOT NULL DEFAULT now(), fence bigint NOT NULL DEFAULT 0, "
+           "form text NOT NULL DEFAULT '', snapshot_progress text) WITH (fillfactor = 10)";
 }
 
 std::string tables_ddl(const std::string& table) {
@@ -49,9 +47,9 @@ std::string dead_letters_ddl(const std::string& table) {
 
 std::string move_sql(const std::string& position, const std::string& noted) {
     return "WITH moved AS (UPDATE " + position +
-           " SET end_lsn = $3::pg_lsn, updated_at = now(), snapshot_progress = coalesce(nullif($6, ''), "
-           "snapshot_progress) WHERE projection_name = $1 AND end_lsn = "
-           "$2::pg_lsn AND fence = $5::bigint RETURNING 1)" +
+           " SET end_lsn = $3::pg_lsn, updated_at = now(), "
+           "snapshot_progress = coalesce(nullif($6, ''), snapshot_progress) "
+           "WHERE projection_name = $1 AND end_lsn = $2::pg_lsn AND fence = $5::bigint RETURNING 1)" +
            noted + " SELECT 1 / count(*), set_config('synchronous_commit', $4, true) FROM moved";
 }
 

@@ -60,7 +60,9 @@ TEST_F(KafkaTransactionsTest, WhatASourceThatIsFarBehindSendsIsGathered) {
 }
 
 TEST_F(KafkaTransactionsTest, WhatWasGatheredIsCommittedInItsTime) {
-    KafkaSink sink(transactional());
+    config::KafkaSink slow = transactional();
+    slow.commit_interval = milliseconds(3600'000);
+    KafkaSink sink(slow);
     begin(sink, Lsn{0x80});
     write_all(sink, sent_behind(milliseconds(1000), inserts(0x100, 2)));
     ASSERT_TRUE(sink.ran_dry().ok());

@@ -22,10 +22,11 @@ $node->safe_psql('shop', qq{
 	CREATE TABLE "No Key" (n integer);
 });
 my $worker = CdcTest::Worker->new(
-	name     => 'beside',
-	dsn      => dsn($node, 'shop'),
-	pipeline => { snapshot => 'never' },
-	sinks    => [ postgres_sink($node) ])->start;
+	name      => 'beside',
+	dsn       => dsn($node, 'shop'),
+	log_level => 'debug',
+	pipeline  => { snapshot => 'never' },
+	sinks     => [ postgres_sink($node) ])->start;
 ok(wait_slot_active($node, 'beside'), 'streaming') or diag($worker->log);
 
 sub command
@@ -115,9 +116,14 @@ same_rows($node, 'doc');
 same_rows($node, 'other');
 my ($read, $chunks) = split /\|/, one_value($node, 'shop', 'SELECT rows_read, chunks FROM cdc_envelope.snapshot_signal WHERE id = 2');
 cmp_ok($read, '<=', 1.3 * $rows, "not read again and again: $read rows of $rows delivered in $chunks chunks");
+# Of the run that came to its end: a chunk is read when the one before it is stored, whoever is killed.
+my $run = one_value($node, 'shop', 'SELECT run_id FROM cdc_envelope.snapshot_signal WHERE id = 2');
+my @reads = slurp_file($worker->{logfile}) =~ /snapshot 2 reads chunk (\d+) of run $run,/g;
+my @back = grep { $reads[$_] < $reads[ $_ - 1 ] } 1 .. $#reads;
+is_deeply([ map { "$reads[ $_ - 1 ] then $reads[$_]" } @back ], [], 'none but the chunk in flight is read again: ' . @reads . ' reads');
+cmp_ok(@reads - $chunks, '<=', $kills + 3, '… by each kill at most');
 
 # by the command, with a condition, of all tables that can be; paused, resumed, shown
-$worker->configure(name => 'beside', dsn => dsn($node, 'shop'), pipeline => { snapshot => 'never' }, sinks => [ postgres_sink($node) ]);
 projection_node($node)->safe_psql('projection', "UPDATE doc SET note = 'spoilt'; UPDATE other SET t = 'spoilt'");
 ($code, $out, $err) = command('start', '--where', 'id <= 300');
 is($code, 0, 'started for all tables') or diag($err);
@@ -129,7 +135,15 @@ $node->safe_psql('shop', q{INSERT INTO cdc_envelope.snapshot_signal (slot_name, 
 ok(wait_until(sub { state_of(5) eq 'paused' }), 'paused');
 ($code, $out) = command('status', '--table', 'public.doc');
 like($out, qr/^beside: 5 public\.doc paused, 0 rows in 0 chunks/m, 'the status tells');
+# While the sink can't store a chunk, the next one is not read.
+my $holder = projection_node($node)->background_psql('projection');
+$holder->query_safe('BEGIN; LOCK TABLE doc IN EXCLUSIVE MODE');
 is((command('resume'))[0], 0, 'resumed');
+ok(wait_until(sub { $worker->log =~ /snapshot 5 reads chunk 1 of/ }), 'its first chunk is read');
+select(undef, undef, undef, 1.5);
+unlike($worker->log, qr/snapshot 5 reads chunk 2 of/, '… and no other, as it is not stored');
+$holder->query_safe('ROLLBACK');
+$holder->quit;
 ok(wait_until(sub { state_of(5) eq 'done' }), '… and done') or diag($worker->log);
 same_rows($node, 'doc');
 is($worker->stop, 0, 'a clean stop');

@@ -42,6 +42,7 @@ struct Slice {
     // Where not empty: what a sink that keeps its position stores with it, once it holds this slice and all
     // before it. Opaque to the sinks; the latest holds.
     std::string snapshot_progress;
+    std::uint64_t progress_number = 0;  // of it: 1, 2, … in the order of the slices; 0 without one
     ByteBudget::Lease lease;
 
     Slice() = default;

@@ -19,7 +19,7 @@ Backfill::Backfill(Parts parts)
 
 Backfill::~Backfill() {
     stop_.signal();
-    delivered_now_.notify_all();
+    moved_on_.notify_all();
     if (thread_.joinable()) thread_.join();
 }
 
@@ -100,8 +100,20 @@ Status Backfill::observe(Slice& slice) {
     if (!more) return {};
     progress_.again = window_->read_again().keys();
     progress_.from_start = window_->read_again().from_start();
-    slice.snapshot_progress = to_json(progress_);
+    attach_progress(slice);
     return {};
+}
+
+// With mutex_ held.
+void Backfill::attach_progress(Slice& slice) {
+    slice.snapshot_progress = to_json(progress_);
+    slice.progress_number = ++handed_over_;
+}
+
+void Backfill::stored(std::uint64_t number) {
+    const std::lock_guard lock(mutex_);
+    stored_ = number;
+    moved_on_.notify_all();
 }
 
 Result<std::vector<SlicePtr>> Backfill::take_due(Lsn reached) {
@@ -110,7 +122,7 @@ Result<std::vector<SlicePtr>> Backfill::take_due(Lsn reached) {
     if (!window_ || !window_->is_open() || window_->mark() > reached) return slices;
     const ChunkWindow::Closed closed = window_->close();
     delivered_ = Delivered{closed.whole, static_cast<std::int64_t>(closed.rows.size()),
-                           static_cast<std::int64_t>(closed.left_out), reached};
+                           static_cast<std::int64_t>(closed.left_out), 0};
     if (closed.whole) {
         const incremental::RowsToReadAgain& again = window_->read_again();
         ++progress_.chunks;
@@ -122,9 +134,10 @@ Result<std::vector<SlicePtr>> Backfill::take_due(Lsn reached) {
         Status failure;
         slices = to_slices(closed, failure);
         if (!failure.ok()) return failure;
+        delivered_->number = handed_over_;
     }
     lease_.release();
-    delivered_now_.notify_all();
+    moved_on_.notify_all();
     return slices;
 }
 
@@ -154,7 +167,7 @@ std::vector<SlicePtr> Backfill::to_slices(const ChunkWindow::Closed& closed, Sta
     }
     for (const auto& slice : made)
         slice->run_id = progress_.run;
-    made.back()->snapshot_progress = to_json(progress_);
+    attach_progress(*made.back());
     return {made.begin(), made.end()};
 }
 

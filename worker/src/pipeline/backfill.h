@@ -40,7 +40,6 @@ class Backfill {
         const config::Pipeline& config;
         const std::string& application_name;
         ByteBudget& budget;
-        std::function<Lsn()> durable;  // of all sinks; from any thread
         // Of each sink: the progress that it stores; empty where it keeps none, or has none yet.
         std::vector<std::string> stored;
     };
@@ -58,6 +57,8 @@ class Backfill {
     // The pipeline's thread, between two transactions: every transaction that commits before `reached` has
     // been observed. Gives what is to be handed to the sinks now.
     Result<std::vector<SlicePtr>> take_due(Lsn reached);
+    // The pipeline's thread: every sink has stored the progress of this number (SinkGroup::durable_progress).
+    void stored(std::uint64_t number);
     // Any thread: a chunk waits for the stream to come to its mark.
     bool waits() const;
     // Signalled when a chunk begins to wait.
@@ -70,7 +71,7 @@ class Backfill {
         bool whole = false;
         std::int64_t rows = 0;
         std::int64_t left_out = 0;
-        Lsn reached;
+        std::uint64_t number = 0;  // of the progress that has it
     };
 
     void run();
@@ -84,12 +85,13 @@ class Backfill {
     Status wait_for_writers(Signal& signal);
     Status forget_seen();
     Result<Delivered> wait_for_delivery();
-    Status wait_until_durable(const Signal& signal, Lsn reached);
+    Status wait_until_stored(std::uint64_t number);
     Status end(Signal& signal, const char* state, const std::string& message);
     std::optional<incremental::RunProgress> stored_progress(const Signal& signal) const;
     void activate(incremental::RunProgress progress);
     bool pause(std::chrono::milliseconds time);
     bool stopping() const;
+    void attach_progress(Slice& slice);
     std::vector<SlicePtr> to_slices(const incremental::ChunkWindow::Closed& closed, Status& failure);
 
     const Parts parts_;
@@ -101,14 +103,16 @@ class Backfill {
     source::KeyTable table_;
     SliceBuilder builder_;  // the pipeline's thread
 
-    mutable std::mutex mutex_;  // guards what follows
-    std::condition_variable delivered_now_;
+    mutable std::mutex mutex_;                        // guards what follows
+    std::condition_variable moved_on_;                // delivered_ or stored_ has
     std::optional<incremental::ChunkWindow> window_;  // of the run under way
     incremental::RunProgress progress_;
     std::string last_;  // of the open chunk
     bool end_ = false;
     ByteBudget::Lease lease_;  // the open chunk's bytes
     std::optional<Delivered> delivered_;
+    std::uint64_t handed_over_ = 0;  // progress_number of the newest slice that has one
+    std::uint64_t stored_ = 0;       // what every sink has of them
 
     std::thread thread_;
 };

@@ -221,16 +221,15 @@ Status Backfill::read_one(Signal& signal) {
         table_ = std::move(*table);
         return {};
     }
+    // The next one is read when no crash can make this one be read again.
+    CDC_RETURN_IF_ERROR(wait_until_stored(delivered->number));
+    if (stopping()) return {};
     signal.rows += delivered->rows;
     signal.left_out += delivered->left_out;
-    bool done = false;
     {
         const std::lock_guard lock(mutex_);
         signal.chunks = progress_.chunks;
-        done = progress_.done;
     }
-    // Until then a crash would lose it, and nothing would bring it back.
-    if (done) CDC_RETURN_IF_ERROR(wait_until_durable(signal, delivered->reached));
     return source::report(*sql_, signal);
 }
 
@@ -238,7 +237,7 @@ Result<Backfill::Delivered> Backfill::wait_for_delivery() {
     for (;;) {
         {
             std::unique_lock lock(mutex_);
-            delivered_now_.wait_for(lock, 1s, [&] { return delivered_.has_value() || stopping(); });
+            moved_on_.wait_for(lock, 1s, [&] { return delivered_.has_value() || stopping(); });
             if (delivered_) return *std::exchange(delivered_, std::nullopt);
         }
         if (stopping()) return Delivered{};
@@ -261,14 +260,16 @@ Status Backfill::forget_seen() {
     return {};
 }
 
-// A position behind the chunk is durable only together with the chunk.
-Status Backfill::wait_until_durable(const Signal& signal, Lsn reached) {
-    CDC_RETURN_IF_ERROR(source::nudge(*sql_, signal.id));
-    while (parts_.durable() <= reached) {
+Status Backfill::wait_until_stored(std::uint64_t number) {
+    for (;;) {
+        {
+            std::unique_lock lock(mutex_);
+            moved_on_.wait_for(lock, 1s, [&] { return stored_ >= number || stopping(); });
+            if (stored_ >= number) return {};
+        }
+        if (stopping()) return {};
         CDC_RETURN_IF_ERROR(forget_seen());
-        if (!pause(100ms)) return {};
     }
-    return {};
 }
 
 // A transaction that was streamed before the window was there may not be seen yet by snapshots; it has its

@@ -59,6 +59,13 @@ Lsn SinkGroup::durable_lsn() const {
     return least;
 }
 
+std::uint64_t SinkGroup::durable_progress() const {
+    std::uint64_t least = runners_.front()->durable_progress();
+    for (const auto& runner : runners_)
+        least = std::min(least, runner->durable_progress());
+    return least;
+}
+
 std::optional<Status> SinkGroup::failure() const {
     for (const auto& runner : runners_) {
         if (const std::optional<Status> status = runner->failure())

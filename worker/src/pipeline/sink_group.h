@@ -40,6 +40,8 @@ class SinkGroup {
     // The least durable LSN: what may be acknowledged.
     Lsn durable_lsn() const;
     Lsn durable_lsn(std::size_t sink) const { return runners_[sink]->durable_lsn(); }
+    // The least durable progress (Sink::durable_progress): what every sink has stored.
+    std::uint64_t durable_progress() const;
     std::optional<Status> failure() const;
 
     // Flushes all sinks (each has until the timeout); ready() says when all are done.
@@ -47,7 +49,7 @@ class SinkGroup {
     bool flushed() const;
     Status flush_status();
 
-    // Becomes readable when a durable LSN has moved or a sink has failed; clear before looking.
+    // Becomes readable when a durable LSN or progress has moved or a sink has failed; clear before looking.
     const EventFd& changed() const { return changed_; }
 
     // Closes all sinks. False where one is still busy after the timeout; the group must then not be

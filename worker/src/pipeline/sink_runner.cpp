@@ -218,7 +218,10 @@ Status SinkRunner::advance_sink() {
 
 void SinkRunner::publish() {
     const Lsn durable = std::max(sink_.durable_lsn(), position_);
-    if (durable.value == durable_.load(std::memory_order_relaxed)) return;
+    const std::uint64_t progress = sink_.durable_progress();
+    const bool same_progress = progress == progress_.load(std::memory_order_relaxed);
+    if (same_progress && durable.value == durable_.load(std::memory_order_relaxed)) return;
+    progress_.store(progress, std::memory_order_release);
     const std::int64_t now = now_us();
     while (!pending_.empty() && pending_.front().end_lsn <= durable) {
         statistics_.latency.record(now - pending_.front().commit_time_us);

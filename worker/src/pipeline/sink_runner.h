@@ -31,7 +31,8 @@ namespace cdc {
 
 class SinkRunner {
   public:
-    // None is owned. `changed` is signalled when durable_lsn has moved or the sink has failed.
+    // None is owned. `changed` is signalled when durable_lsn or durable_progress has moved or the sink has
+    // failed.
     SinkRunner(Sink& sink, SinkStatistics& statistics, const EventFd& changed);
     ~SinkRunner();
     SinkRunner(const SinkRunner&) = delete;
@@ -52,6 +53,8 @@ class SinkRunner {
     void advance(Lsn lsn);
 
     Lsn durable_lsn() const { return Lsn{durable_.load(std::memory_order_acquire)}; }
+    // As Sink::durable_progress.
+    std::uint64_t durable_progress() const { return progress_.load(std::memory_order_acquire); }
     std::optional<Status> failure() const;
     const std::string& name() const { return name_; }
 
@@ -101,7 +104,8 @@ class SinkRunner {
     bool stopping_ = false;          // guarded by mutex_
     bool waiting_ = false;           // the thread is in poll(2), and not yet woken; guarded by mutex_
     std::atomic<std::uint64_t> durable_{0};
-    std::deque<Item> taken_;       // from the queue, in its order; the runner's thread
+    std::deque<Item> taken_;  // from the queue, in its order; the runner's thread
+    std::atomic<std::uint64_t> progress_{0};
     Lsn position_;                 // the runner's thread, once started
     bool open_ = false;            // the first call, which opens the sink, went well; the runner's thread
     Lsn advanced_;                 // the runner's thread

@@ -52,6 +52,7 @@ Status StreamLoop::run() {
         parts_.room.clear();
         parts_.backfill.changed().clear();
         if (std::optional<Status> failed = parts_.sinks.failure()) return *failed;
+        tell_of_progress();
         if (parts_.stop.requested() && may_finish()) return finish();
         CDC_RETURN_IF_ERROR(read_available());
         CDC_RETURN_IF_ERROR(check_silence());
@@ -153,6 +154,11 @@ Status StreamLoop::write_due(Lsn reached) {
         keep(slice);
     }
     return {};
+}
+
+void StreamLoop::tell_of_progress() {
+    const std::uint64_t stored = parts_.sinks.durable_progress();
+    if (stored != std::exchange(stored_progress_, stored)) parts_.backfill.stored(stored);
 }
 
 // Whether the server should say how far it is, as rows that were read beside the stream belong there.

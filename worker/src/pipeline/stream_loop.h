@@ -64,6 +64,7 @@ class StreamLoop {
     Status write_due(Lsn reached);
     void keep(SlicePtr slice);
     void hand_on();
+    void tell_of_progress();
     Status send_feedback_if_due();
     Status send_feedback();
     bool chunk_waits() const;
@@ -81,6 +82,7 @@ class StreamLoop {
     Lsn first_end_;               // of the first transaction that came whole: its end LSN
     std::vector<SlicePtr> kept_;  // of this turn, for the sinks
     std::size_t kept_bytes_ = 0;
+    std::uint64_t stored_progress_ = 0;  // that the backfill knows of
     bool left_nothing_ = false;
     bool more_ = false;             // the stream may hold more that needs no waiting
     bool may_nap_ = false;          // the newest transaction is far behind; until the nap has been taken

@@ -125,6 +125,10 @@ class Sink {
     // Cumulative and monotone while open: every transaction that ends at or before it is durable here.
     virtual Lsn durable_lsn() const = 0;
 
+    // The number of the newest snapshot_progress (envelope/slice.h) that is durable here, with all that was
+    // written before it; 0 where there was none since open.
+    virtual std::uint64_t durable_progress() const = 0;
+
     // Waits until all that was written (whole transactions) is durable, at most timeout; retry where it is
     // not.
     virtual Status flush(std::chrono::milliseconds timeout) = 0;

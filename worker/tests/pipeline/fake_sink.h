@@ -46,6 +46,7 @@ class FakeSink : public Sink {
         const std::lock_guard lock(mutex_);
         wake_.clear();
         if (acknowledged_ > durable_) durable_ = acknowledged_;
+        progress_ = acknowledged_progress_;
         return {};
     }
     Status ran_dry() override {
@@ -55,6 +56,7 @@ class FakeSink : public Sink {
     }
     int wait_fd() const override { return wake_.fd(); }
     Lsn durable_lsn() const override { return durable_; }
+    std::uint64_t durable_progress() const override { return progress_; }
     Status flush(std::chrono::milliseconds) override { return {}; }
     void close() override { closed = true; }
 
@@ -73,6 +75,13 @@ class FakeSink : public Sink {
         {
             const std::lock_guard lock(mutex_);
             acknowledged_ = lsn;
+        }
+        wake_.signal();
+    }
+    void acknowledge_progress(std::uint64_t number) {
+        {
+            const std::lock_guard lock(mutex_);
+            acknowledged_progress_ = number;
         }
         wake_.signal();
     }
@@ -104,6 +113,8 @@ class FakeSink : public Sink {
     Status next_;
     Lsn durable_;
     Lsn acknowledged_;
+    std::uint64_t progress_ = 0;
+    std::uint64_t acknowledged_progress_ = 0;
     std::vector<SlicePtr> slices_;
     std::vector<Lsn> advances_;
     std::vector<std::size_t> dry_after_;

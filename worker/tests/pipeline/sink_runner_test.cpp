@@ -51,6 +51,17 @@ TEST_F(SinkRunnerTest, DurableFollowsTheSinkAndSignals) {
     EXPECT_EQ(statistics.latency.count(), 1u);
 }
 
+TEST_F(SinkRunnerTest, ProgressFollowsTheSinkAndSignals) {
+    ASSERT_TRUE(runner.begin_streaming(Lsn{0x10}).get().ok());
+    ASSERT_TRUE(eventually([&] { return runner.durable_lsn() == Lsn{0x10}; }));
+    EXPECT_EQ(runner.durable_progress(), 0u);
+    changed.clear();
+    sink.acknowledge_progress(3);  // nothing else moves
+    ASSERT_TRUE(eventually([&] { return runner.durable_progress() == 3u; }));
+    pollfd fd{changed.fd(), POLLIN, 0};
+    EXPECT_EQ(::poll(&fd, 1, 1000), 1);
+}
+
 TEST_F(SinkRunnerTest, WhatTheSinkHoldsAlreadyIsNotHandedOn) {
     ASSERT_TRUE(runner.begin_streaming(Lsn{0x30}).get().ok());
     runner.write(transaction(0x20, 0x30));  // ends at the position: applied

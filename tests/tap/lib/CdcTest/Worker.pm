@@ -12,7 +12,7 @@ use Time::HiRes qw(time);
 my %running;
 
 # new(name => 'booking', dsn => …, sinks => [ … ], source => { … }, pipeline => { … }): one pipeline, its slot called as
-# it is. source and pipeline add keys to these sections of the configuration.
+# it is. source and pipeline add keys to these sections of the configuration; log_level => 'debug' says more.
 sub new
 {
 	my ($class, %args) = @_;
@@ -37,7 +37,8 @@ sub configure
 		retry_backoff_max => '1s',
 		%{ $args{pipeline} // {} },
 		sinks => $args{sinks});
-	$self->configure_text(JSON::PP->new->canonical->pretty->encode({ pipelines => [ \%pipeline ] }));
+	$self->configure_text(JSON::PP->new->canonical->pretty->encode(
+		{ ($args{log_level} ? (log => { level => $args{log_level} }) : ()), pipelines => [ \%pipeline ] }));
 	return;
 }
 

@@ -8,7 +8,8 @@ namespace cdc::kafka {
 DeliveryWindow::Entry& DeliveryWindow::open(SlicePtr slice) {
     const bool ends = slice->kind == SliceKind::transaction && slice->last;
     const Lsn end_lsn = ends ? slice->end_lsn : Lsn{};
-    return entries_.emplace_back(Entry{std::move(slice), end_lsn, 1});
+    const std::uint64_t number = slice->progress_number;
+    return entries_.emplace_back(Entry{std::move(slice), end_lsn, number, 1});
 }
 
 void DeliveryWindow::expect(Entry& entry) {
@@ -31,13 +32,14 @@ void DeliveryWindow::advance(Lsn lsn) {
     } else if (Entry& last = entries_.back(); last.pending == 0) {
         last.end_lsn = std::max(last.end_lsn, lsn);  // many keepalives in an outage stay one entry
     } else {
-        entries_.push_back(Entry{nullptr, lsn, 0});
+        entries_.push_back(Entry{nullptr, lsn, 0, 0});
     }
 }
 
 void DeliveryWindow::clear() {
     entries_.clear();
     durable_ = {};
+    progress_ = 0;
     in_flight_ = 0;
 }
 
@@ -46,6 +48,7 @@ void DeliveryWindow::release(Entry& entry) {
     entry.slice.reset();
     while (!entries_.empty() && entries_.front().pending == 0) {
         durable_ = std::max(durable_, entries_.front().end_lsn);
+        progress_ = std::max(progress_, entries_.front().progress_number);
         entries_.pop_front();
     }
 }

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 
 #include "base/lsn.h"
@@ -22,7 +23,8 @@ class DeliveryWindow {
     struct Entry {
         SlicePtr slice;  // let go when delivered
         Lsn end_lsn;     // moves the position; none for a part of a transaction, a snapshot, a message
-        std::size_t pending = 0;  // messages not delivered, and one more until sealed
+        std::uint64_t progress_number = 0;  // the slice's
+        std::size_t pending = 0;            // messages not delivered, and one more until sealed
     };
 
     // A slice whose messages are about to be handed over: expect after each, seal after the last.
@@ -37,6 +39,8 @@ class DeliveryWindow {
 
     // Every transaction that ends at or before it is durable. Monotone until clear.
     Lsn durable_lsn() const { return durable_; }
+    // The newest progress_number of a slice that is durable with all before it.
+    std::uint64_t durable_progress() const { return progress_; }
     // Messages handed over and not delivered.
     std::size_t in_flight() const { return in_flight_; }
     // Slices and positions that wait for messages in front of them.
@@ -50,6 +54,7 @@ class DeliveryWindow {
 
     std::deque<Entry> entries_;
     Lsn durable_;
+    std::uint64_t progress_ = 0;
     std::size_t in_flight_ = 0;
 };
 

@@ -209,8 +209,9 @@ Status KafkaSink::commit_when_dry() {
         !held_.empty() && held_.back()->kind == SliceKind::transaction && !held_.back()->last;
     if (in_the_middle) return {};
     CDC_RETURN_IF_ERROR(hand_over_all(commit_stall));
-    const bool whole = transactions_->is_open() && transactions_->mark().last;
-    return whole ? commit(commit_stall) : Status{};
+    // A chunk without a row has nothing but its progress.
+    const bool something = transactions_->is_open() || transactions_->owes_progress();
+    return something && transactions_->mark().last ? commit(commit_stall) : Status{};
 }
 
 std::optional<KafkaSink::Clock::time_point> KafkaSink::poll_deadline() const {
@@ -227,6 +228,10 @@ Lsn KafkaSink::durable_lsn() const {
     if (!transactions_) return window_.durable_lsn();
     const kafka::Checkpoint& committed = transactions_->committed();
     return committed.state == kafka::CheckpointState::streaming ? committed.end_lsn : Lsn{};
+}
+
+std::uint64_t KafkaSink::durable_progress() const {
+    return transactions_ ? transactions_->committed_progress() : window_.durable_progress();
 }
 
 Status KafkaSink::flush(milliseconds timeout) {

@@ -68,6 +68,7 @@ class KafkaSink final : public Sink, private kafka::ProducerListener {
     int wait_fd() const override { return producers_ ? producers_->wait_fd() : -1; }
     std::optional<std::chrono::steady_clock::time_point> poll_deadline() const override;
     Lsn durable_lsn() const override;
+    std::uint64_t durable_progress() const override;
     Status flush(std::chrono::milliseconds timeout) override;
     void close() override;
 

@@ -97,6 +97,7 @@ void Transactions::go_on_at(Lsn lsn) {
 void Transactions::take_end(const Slice& slice) {
     bytes_ += slice.bytes.size();
     mark_.take_end(slice);
+    progress_ = std::max(progress_, slice.progress_number);
 }
 
 void Transactions::advance(Lsn lsn) {
@@ -142,6 +143,7 @@ Status Transactions::commit(milliseconds timeout) {
         return failed("commit_transaction", error.get());
     open_ = false;
     committed_ = mark_;
+    committed_progress_ = progress_;
     moved_at_ = Clock::now();
     producers_->next();
     return {};

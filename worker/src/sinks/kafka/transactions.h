@@ -71,6 +71,10 @@ class Transactions {
     bool is_open() const { return open_; }
     // Whether there is anything to commit, messages or a position.
     bool dirty() const { return open_ || mark_ != committed_; }
+    // The progress_number of the newest slice that had one (envelope/slice.h): of what is durable; and
+    // whether a newer one has been handed over.
+    std::uint64_t committed_progress() const { return committed_progress_; }
+    bool owes_progress() const { return progress_ > committed_progress_; }
     // Whether the limits ask for a commit now, and when they will without anything more being written.
     bool due(Clock::time_point now) const;
     std::optional<Clock::time_point> deadline() const;
@@ -101,6 +105,8 @@ class Transactions {
     std::optional<Checkpoint> stored_;
     Checkpoint mark_;
     Checkpoint committed_;
+    std::uint64_t progress_ = 0;  // of mark_
+    std::uint64_t committed_progress_ = 0;
     bool open_ = false;
     bool checkpoint_pending_ = false;
     std::size_t bytes_ = 0;         // of slices in the open transaction

@@ -58,7 +58,7 @@ Status Applier::apply_slice(const SlicePtr& slice) {
         load_.snapshot = true;
         load_.since = Clock::now();
     }
-    if (!slice->snapshot_progress.empty()) load_.snapshot_progress = slice->snapshot_progress;
+    take_progress(*slice);
     load_.rows += slice->events.size();
     load_.bytes += slice->bytes.size();
     if (batcher_.open_bytes() >= send_bytes) CDC_RETURN_IF_ERROR(send_batches());
@@ -69,6 +69,12 @@ Status Applier::apply_slice(const SlicePtr& slice) {
     // Rows of a snapshot share a load until it is large, or nothing more is queued.
     if (slice->kind == SliceKind::snapshot && load_is_large()) return commit_load();
     return {};
+}
+
+void Applier::take_progress(const Slice& slice) {
+    if (slice.snapshot_progress.empty()) return;
+    load_.snapshot_progress = slice.snapshot_progress;
+    load_.progress_number = slice.progress_number;
 }
 
 Status Applier::start(const Slice& slice) {

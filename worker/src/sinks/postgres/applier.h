@@ -84,6 +84,8 @@ class Applier {
     // The end LSN that is stored once everything sent is done.
     Lsn position() const { return position_; }
     Lsn durable_lsn() const { return durable_; }
+    // As Sink::durable_progress.
+    std::uint64_t durable_progress() const { return durable_progress_; }
     // A transaction that changed nothing here leaves its end LSN to whoever moves the position next.
     Lsn passed_lsn() const { return passed_; }
     // A load is open: something of it is here or at the target, and it is not committed.
@@ -120,6 +122,7 @@ class Applier {
         std::size_t bytes = 0;
         Clock::time_point since;
         std::string snapshot_progress;  // to be stored with it
+        std::uint64_t progress_number = 0;
     };
 
     // applier.cpp: slices and events
@@ -127,6 +130,7 @@ class Applier {
     Status start(const Slice& slice);
     void note(const Event& event, const EventBody& body);
     Status apply_event(const Event& event, const EventBody& body, const SlicePtr& slice);
+    void take_progress(const Slice& slice);
     Status apply_schema_change(const Event& event, const EventBody& body, const SlicePtr& slice);
     Result<const ProjectionTable*> table_of(const Event& event, const EventBody& body);
     Status wait_in_transaction();
@@ -163,6 +167,8 @@ class Applier {
     Lsn position_;
     Lsn confirmed_;  // of the last load whose commit was confirmed
     Lsn durable_;
+    std::uint64_t confirmed_progress_ = 0;
+    std::uint64_t durable_progress_ = 0;
     Lsn passed_;
     bool in_slices_ = false;  // between a transaction's first and last slice
     bool skipping_ = false;   // it is applied already

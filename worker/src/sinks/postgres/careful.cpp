@@ -32,7 +32,7 @@ Status Applier::apply_slice_carefully(const SlicePtr& slice) {
         if (!body.ok()) return body.status();
         note(event, *body);
     }
-    if (!slice->snapshot_progress.empty()) load_.snapshot_progress = slice->snapshot_progress;
+    take_progress(*slice);
     if (transaction_.changes > 0) {
         CDC_RETURN_IF_ERROR(begin());
         CDC_RETURN_IF_ERROR(settle());

@@ -253,7 +253,7 @@ Status Ledger::write_position(Session& session, Lsn end_lsn, bool streaming) {
             "system_identifier = EXCLUDED.system_identifier, timeline = EXCLUDED.timeline, slot = "
             "EXCLUDED.slot, end_lsn = EXCLUDED.end_lsn, streaming = EXCLUDED.streaming, form = "
             "EXCLUDED.form, "
-            "updated_at = now(), fence = p.fence + 1 RETURNING fence",
+            "snapshot_progress = NULL, updated_at = now(), fence = p.fence + 1 RETURNING fence",
         {context_->projection, context_->source.system_identifier, std::to_string(context_->source.timeline),
          context_->slot, end_lsn.to_string(), streaming ? "t" : "f", context_->form}));
 }

@@ -145,7 +145,8 @@ Status Applier::commit_load() {
     PositionMove move;
     move.from = position_;
     move.to = load_.to ? load_.to : position_;
-    move.durable = !durable_under_way_ && !load_.applied.empty();
+    const bool waited_for = !load_.applied.empty() || !load_.snapshot_progress.empty();
+    move.durable = !durable_under_way_ && waited_for;
     move.applied = std::move(load_.applied);
     move.snapshot_progress = std::move(load_.snapshot_progress);
     return commit(std::move(move));
@@ -160,6 +161,7 @@ Status Applier::commit(PositionMove move) {
     Ticket ticket = ticket_for(Purpose::commit);
     ticket.end_lsn = move.to;
     ticket.durable = move.durable;
+    ticket.progress_number = load_.progress_number;
     CDC_RETURN_IF_ERROR(session_.send("COMMIT", {}, std::move(ticket)));
     load_ = {};
     ++sent_loads_;
@@ -222,9 +224,11 @@ Status Applier::handle(Reply reply) {
     if (reply.ticket.purpose != Purpose::commit) return {};
     ++confirmed_loads_;
     confirmed_ = reply.ticket.end_lsn.value_or(confirmed_);
+    confirmed_progress_ = std::max(confirmed_progress_, reply.ticket.progress_number);
     if (reply.ticket.durable) {
         durable_under_way_ = false;
         durable_ = std::max(durable_, confirmed_);
+        durable_progress_ = confirmed_progress_;
     }
     return failpoint("postgres.committed");
 }

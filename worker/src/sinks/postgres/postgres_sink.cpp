@@ -265,6 +265,10 @@ Lsn PostgresSink::durable_lsn() const {
     return applier_ != nullptr && streaming_ ? applier_->durable_lsn() : Lsn{};
 }
 
+std::uint64_t PostgresSink::durable_progress() const {
+    return applier_ != nullptr ? applier_->durable_progress() : 0;
+}
+
 bool PostgresSink::all_durable() const {
     if (!queue_.empty() || !session_->idle()) return false;
     if (applier_->whole_load()) return false;

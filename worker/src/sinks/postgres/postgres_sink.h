@@ -61,6 +61,7 @@ class PostgresSink final : public Sink {
     int wait_fd() const override;
     std::optional<std::chrono::steady_clock::time_point> poll_deadline() const override;
     Lsn durable_lsn() const override;
+    std::uint64_t durable_progress() const override;
     Status flush(std::chrono::milliseconds timeout) override;
     void close() override;
 

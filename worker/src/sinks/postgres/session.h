@@ -32,10 +32,11 @@ enum class Purpose { prepare, begin, savepoint, change, position, commit, sync }
 
 struct Ticket {
     Purpose purpose = Purpose::change;
-    std::string sql;             // prepare only
-    std::optional<Batch> batch;  // change only, without its parameters
-    std::optional<Lsn> end_lsn;  // commit only: the position that it stores
-    bool durable = false;        // commit only: it waits for the target's disk
+    std::string sql;                    // prepare only
+    std::optional<Batch> batch;         // change only, without its parameters
+    std::optional<Lsn> end_lsn;         // commit only: the position that it stores
+    bool durable = false;               // commit only: it waits for the target's disk
+    std::uint64_t progress_number = 0;  // commit only: of the snapshot_progress that it stores
 };
 
 struct Reply {

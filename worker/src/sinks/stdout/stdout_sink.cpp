@@ -83,6 +83,7 @@ Status write_all(int fd, std::vector<iovec> runs) {
 Status StdoutSink::open(const SinkContext&) {
     std::signal(SIGPIPE, SIG_IGN);
     durable_ = {};
+    progress_ = 0;
     return {};
 }
 
@@ -92,6 +93,7 @@ Status StdoutSink::write(const SlicePtr& slice) {
             CDC_RETURN_IF_ERROR(count_.take(event));
     }
     CDC_RETURN_IF_ERROR(write_all(fd_, runs_of_lines(*slice)));
+    progress_ = std::max(progress_, slice->progress_number);
     if (slice->last) return advance(slice->end_lsn);
     return {};
 }

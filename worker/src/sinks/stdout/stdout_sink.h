@@ -36,12 +36,14 @@ class StdoutSink final : public Sink {
     Status advance(Lsn lsn) override;
     Status poll() override { return {}; }
     Lsn durable_lsn() const override { return durable_; }
+    std::uint64_t durable_progress() const override { return progress_; }
     Status flush(std::chrono::milliseconds) override { return {}; }
     void close() override {}
 
   private:
     const int fd_;
     Lsn durable_;
+    std::uint64_t progress_ = 0;
     TransactionCount count_;
 };
 

@@ -52,6 +52,21 @@ TEST(DeliveryWindow, ATransactionOfManySlicesCountsWhenItsLastOneIsThere) {
     EXPECT_EQ(window.durable_lsn(), Lsn{10});
 }
 
+TEST(DeliveryWindow, ProgressIsDurableWithAllBeforeIt) {
+    DeliveryWindow window;
+    auto& before = transaction(window, 10, 1);
+    const auto chunk = slice_of(SliceKind::snapshot, false, Lsn{});
+    chunk->progress_number = 7;
+    auto& rows = hand_over(window, chunk, 2);
+    window.delivered(rows);
+    window.delivered(rows);
+    EXPECT_EQ(window.durable_progress(), 0u);
+    window.delivered(before);
+    EXPECT_EQ(window.durable_progress(), 7u);
+    hand_over(window, slice_of(SliceKind::snapshot, false, Lsn{}), 0);  // a slice without any
+    EXPECT_EQ(window.durable_progress(), 7u);
+}
+
 TEST(DeliveryWindow, AnEmptyTransactionWaitsForThoseBeforeIt) {
     DeliveryWindow window;
     auto& first = transaction(window, 10, 1);

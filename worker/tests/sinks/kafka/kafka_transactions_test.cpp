@@ -30,6 +30,23 @@ TEST_F(KafkaTransactionsTest, ManyTransactionsOfABusySourceAreOneCommit) {
     EXPECT_LE(checkpoints().size(), before + 3) << "one, or a few where the machine was slow";
 }
 
+TEST_F(KafkaTransactionsTest, AChunkWithoutARowIsDurableWhenTheQueueHasRunDry) {
+    KafkaSink sink(transactional());
+    begin(sink, Lsn{0x80});
+    const auto chunk = std::make_shared<Slice>();
+    chunk->kind = SliceKind::snapshot;
+    chunk->snapshot_progress = R"({"chunks":2})";
+    chunk->progress_number = 2;
+    write_all(sink, {chunk});
+    EXPECT_EQ(sink.durable_progress(), 0U);
+    ASSERT_TRUE(sink.ran_dry().ok());
+    EXPECT_EQ(sink.durable_progress(), 2U);
+    EXPECT_THAT(checkpoints().back(), HasSubstr(R"("snapshot_progress":"{\"chunks\":2}")"));
+    const std::size_t written = checkpoints().size();
+    ASSERT_TRUE(sink.ran_dry().ok());
+    EXPECT_EQ(checkpoints().size(), written) << "once";
+}
+
 TEST_F(KafkaTransactionsTest, ABusySourceIsCommittedAfterTheInterval) {
     config::KafkaSink fast = transactional();
     fast.commit_interval = milliseconds(30);

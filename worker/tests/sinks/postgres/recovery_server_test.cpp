@@ -61,6 +61,23 @@ TEST_F(Recovery, WhatWasAppliedIsNotAppliedAgain) {
     EXPECT_EQ(rows("SELECT qty FROM orders WHERE id = 1"), "10\n");
 }
 
+TEST_F(Recovery, AChunksProgressIsDurableWithItsRowsAndGoneWithANewSnapshot) {
+    start();
+    ok(apply({inserted("1", order("1", "1"))}));
+    const auto chunk = std::const_pointer_cast<Slice>(make_snapshot({0x1150}, {read_order("2", "1")}));
+    chunk->snapshot_progress = "{\"chunks\":1}";
+    chunk->progress_number = 1;
+    EXPECT_EQ(sink_->durable_progress(), 0U);
+    ok(sink_->write(chunk));
+    ok(sink_->flush(std::chrono::seconds(30)));
+    EXPECT_EQ(sink_->durable_progress(), 1U);
+    EXPECT_EQ(rows("SELECT snapshot_progress FROM projection_position"), "{\"chunks\":1}\n");
+    sink_->close();
+    open_for_snapshot(Lsn{0x2000});
+    EXPECT_EQ(sink_->durable_progress(), 0U);
+    EXPECT_EQ(rows("SELECT snapshot_progress IS NULL FROM projection_position"), "t\n");
+}
+
 TEST_F(Recovery, ATransactionThatIsCutOffLeavesNothing) {
     start();
     ok(apply({inserted("1", order("1", "1"))}));

@@ -37,12 +37,14 @@ class CopiedSnapshot : public PostgresSinkTest {
         ok(sink_->write(make_snapshot({0x1000}, rows)));
         end_snapshot();
     }
-    // A table for orders in which each row says by which statement it came.
+    // A table in which each row says by which statement it came.
+    void make_table_that_says_how(const std::string& name, const std::string& columns) {
+        run("CREATE TABLE " + name + " (id integer PRIMARY KEY, " + columns +
+            ", how text DEFAULT current_query(), _source_id text, _evidence_id text, _commit_lsn pg_lsn, "
+            "_seq bigint, _schema_version integer, _ts_source timestamptz, _deleted boolean)");
+    }
     void make_orders_that_say_how() {
-        run("CREATE TABLE orders (id integer PRIMARY KEY, qty integer, note text, doc jsonb, how text "
-            "DEFAULT "
-            "current_query(), _source_id text, _evidence_id text, _commit_lsn pg_lsn, _seq bigint, "
-            "_schema_version integer, _ts_source timestamptz, _deleted boolean)");
+        make_table_that_says_how("orders", "qty integer, note text, doc jsonb");
     }
     std::string how() { return rows("SELECT DISTINCT how FROM orders"); }
 };
@@ -81,13 +83,16 @@ TEST_F(CopiedSnapshot, ACopiedRowIsWhatAnInsertedOneIs) {
         written.back().table = "inserted";
         if (i == 3) read.back().extra = written.back().extra = R"(,"json_null":["after.doc"])";
     }
+    make_table_that_says_how("copied",
+                             "note text, doc jsonb, raw bytea, price numeric(12,2), ratio double precision, "
+                             "at timestamp with time zone, valid boolean, code character(4)");
     snapshot_of(read);
+    EXPECT_EQ(rows("SELECT count(*) FROM copied WHERE how LIKE 'COPY %'"), "5\n");
     ok(apply(written));
     const std::string columns =
         "SELECT c::text FROM (SELECT id, note, doc, raw, price, ratio, at, valid, code FROM ";
     const std::string copied = rows(columns + "copied) c ORDER BY id");
     EXPECT_EQ(copied, rows(columns + "inserted) c ORDER BY id"));
-    EXPECT_EQ(rows("SELECT count(*) FROM copied"), "5\n");
     EXPECT_EQ(rows("SELECT id FROM copied WHERE doc = 'null'"), "4\n");
     EXPECT_EQ(rows("SELECT note FROM copied WHERE id IN (2, 3) ORDER BY id"), "\\N\n\\.\n");
 }
@@ -161,6 +166,22 @@ TEST_F(CopiedSnapshot, ARowThatTheTargetRefusesIsParked) {
     end_snapshot();
     EXPECT_EQ(rows("SELECT count(*), sum(qty) FROM orders"), "29|452\n");
     EXPECT_THAT(rows("SELECT source_id FROM projection_dead_letter"), EndsWith("/PK:13\n"));
+}
+
+// It is refused before it reaches the target, while the rows before it are on their way there.
+TEST_F(CopiedSnapshot, AnEventThatCannotBeAppliedEndsAnOpenCopy) {
+    open_for_snapshot();
+    const std::string note = "\"" + std::string(200000, 'x') + "\"";
+    for (const char* id : {"1", "2", "3"})
+        ok(sink_->write(make_snapshot({0x1000}, {read_row("orders", id, order(id, "1", note))})));
+    ok(sink_->poll());
+    Row keyless = read_order("4", "1");
+    keyless.key = "null";
+    ok(sink_->write(make_snapshot({0x1000}, {keyless})));
+    ok(sink_->write(make_snapshot({0x1000}, {read_order("5", "1")})));
+    end_snapshot();
+    EXPECT_EQ(rows("SELECT id, length(note) FROM orders ORDER BY id"), "1|200000\n2|200000\n3|200000\n5|~\n");
+    EXPECT_THAT(rows("SELECT source_id FROM projection_dead_letter"), EndsWith("/PK:4\n"));
 }
 
 TEST_F(CopiedSnapshot, ATargetThatIsGoneInTheMiddleIsTriedAgain) {

@@ -57,8 +57,8 @@ demo: ## the main job, in a throwaway place
 bench: ## how fast plugin and worker are on this machine
 	bench/run
 
-bench-projection: ## a projection beside PostgreSQL's own subscription, on the same WAL
-	bench/projection
+bench-projection: ## a projection beside PostgreSQL's own subscription and Debezium's JDBC sink, on the same WAL
+	bench/projection --debezium
 
 bench-worker: ## delivery to Kafka beside Debezium, on the same WAL
 	bench/worker

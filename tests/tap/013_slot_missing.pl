@@ -50,6 +50,18 @@ is(one_value($node, 'projection', 'SELECT string_agg(id::text, \',\' ORDER BY id
 	'create: what was missed is missing, what came after is there');
 is($worker->stop, 0, 'a clean stop');
 
+# Killed when the sink has the new slot's position, and the slot is not permanent yet.
+sql("SELECT pg_drop_replication_slot('gone')");
+{
+	local $ENV{CDC_FAILPOINT} = 'slot_made_anew:kill';
+	start_with(on_missing => 'create');
+}
+is($worker->wait_exit, 'signal 9', 'create: killed in its middle') or diag($worker->log);
+ok(wait_until(sub { sql('SELECT count(*) FROM pg_replication_slots') eq '0' }), 'create: no slot is left');
+start_with(on_missing => 'create');
+goes_on('create, after a crash');
+is($worker->stop, 0, 'a clean stop');
+
 sql("SELECT pg_drop_replication_slot('gone')");
 sql('INSERT INTO t VALUES (200)');
 start_with(on_missing => 'resnapshot');

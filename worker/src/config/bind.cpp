@@ -102,6 +102,7 @@ class Binder {
         snapshot.mode = snapshot_mode(section.value("mode").text.value);
         snapshot.chunk_rows = static_cast<std::int64_t>(section.value("chunk_rows").number);
         snapshot.readers = static_cast<int>(section.value("readers").number);
+        snapshot.resumable = section.value("resumable").boolean;
         return snapshot;
     }
 

@@ -68,6 +68,20 @@ void check_kafka_sinks(const Section& section, const Pipeline& pipeline, Unique&
     }
 }
 
+// One that ends with the snapshot has no stream to read beside, and one that begins anew with every start
+// has nothing to go on with.
+void check_resumable(const Section& section, const Pipeline& pipeline, Problems& problems) {
+    const Section& snapshot = section.section("snapshot");
+    const SnapshotMode mode = pipeline.snapshot.mode;
+    const bool pointless = mode == SnapshotMode::initial_only || mode == SnapshotMode::always;
+    if (!pipeline.snapshot.resumable || !pointless) return;
+    const Value& resumable = snapshot.value("resumable");
+    problems.push_back({Severity::error, resumable.place, snapshot.path() + ".resumable",
+                        std::string("true does not go with mode: ") +
+                            (mode == SnapshotMode::always ? "always" : "initial_only"),
+                        "remove it, or let mode be initial or when_needed"});
+}
+
 }  // namespace
 
 void check_across(const Section& document, const Config& config, Problems& problems) {
@@ -76,6 +90,7 @@ void check_across(const Section& document, const Config& config, Problems& probl
     const std::vector<Section>& sections = document.sections("pipelines");
     for (std::size_t i = 0; i < sections.size(); ++i) {
         const Pipeline& pipeline = config.pipelines[i];
+        check_resumable(sections[i], pipeline, problems);
         const Value& name = sections[i].value("name");
         if (name.valid)
             names.add(pipeline.name, name.path, name.place, "the name", "name each pipeline differently");

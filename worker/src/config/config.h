@@ -57,6 +57,7 @@ struct Snapshot {
     SnapshotMode mode = SnapshotMode::initial;
     std::int64_t chunk_rows = 10000;  // about how many rows are read by one statement
     int readers = 2;                  // connections that read side by side
+    bool resumable = false;           // tables with a key are left to runs beside the stream
 };
 
 // What is done where the events' bytes would differ in form from those delivered before.

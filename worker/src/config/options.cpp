@@ -251,6 +251,15 @@ std::vector<Option> pipeline_options() {
          .description =
              "How many connections read side by side, on the same exported snapshot. Each uses one of the "
              "server's processors."},
+        {.path = "pipelines[].snapshot.resumable",
+         .type = Type::boolean,
+         .default_text = "false",
+         .description =
+             "`true`: a snapshot that is interrupted goes on behind the last chunk that every sink has "
+             "stored, where it would begin again otherwise. Only tables without a key are read at one "
+             "point, before streaming; those with one are read beside the stream "
+             "([snapshots.md](snapshots.md)), one after another. The role needs SELECT, INSERT and UPDATE "
+             "on `cdc_envelope.snapshot_signal`. Not with `initial_only` and `always`."},
         {.path = "pipelines[].memory_limit",
          .type = Type::bytes,
          .default_text = "32MiB",

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "config/quantity.h"
 #include "pipeline/backfill.h"
@@ -257,13 +258,25 @@ Result<Lsn> Pipeline::begin(SinkGroup& sinks, const source::StartPlan& plan) {
     if (plan.action == source::StartAction::stream) return plan.start_lsn;
     if (plan.action == source::StartAction::snapshot) return begin_with_snapshot(sinks, plan);
     if (plan.drop_slot) CDC_RETURN_IF_ERROR(drop_slot());
-    const Result<Lsn> start = source::create_slot(source.dsn, application_name_, source.slot, stop_check_);
-    if (start.ok() && plan.missing_from) {
-        log_warning(
-            "pipeline {}: slot \"{}\" was gone and is made anew: what was committed between {} and {} is "
-            "missing in the sinks",
-            config_.name, source.slot, plan.missing_from.to_string(), start->to_string());
-    }
+    if (plan.missing_from) return make_slot_anew(sinks, plan.missing_from);
+    return source::create_slot(source.dsn, application_name_, source.slot, stop_check_);
+}
+
+// The sinks have its position before it stands: a crash in between leaves no slot, which is made anew again.
+// The other way round it would leave one that is ahead of them, which nobody could tell from a mistake.
+Result<Lsn> Pipeline::make_slot_anew(SinkGroup& sinks, Lsn missing_from) {
+    const config::Source& source = config_.source;
+    Result<source::SnapshotSlot> slot =
+        source::SnapshotSlot::create(source.dsn, application_name_, source.slot, stop_check_);
+    if (!slot.ok()) return slot.status();
+    const Lsn start = slot->consistent_point();
+    log_warning(
+        "pipeline {}: slot \"{}\" was gone and is made anew: what was committed between {} and {} is missing "
+        "in the sinks",
+        config_.name, source.slot, missing_from.to_string(), start.to_string());
+    CDC_RETURN_IF_ERROR(sinks.begin_streaming(positions_for(start)));
+    CDC_RETURN_IF_ERROR(failpoint("slot_made_anew"));
+    CDC_RETURN_IF_ERROR(slot->make_permanent());
     return start;
 }
 

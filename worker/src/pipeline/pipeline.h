@@ -53,6 +53,7 @@ class Pipeline {
     Result<source::StartPlan> plan(source::ReplicationStream& stream);
     Status follow_timelines(source::ReplicationStream& stream);
     Result<Lsn> begin(SinkGroup& sinks, const source::StartPlan& plan);
+    Result<Lsn> make_slot_anew(SinkGroup& sinks, Lsn missing_from);
     Status drop_slot();
     Result<Lsn> begin_with_snapshot(SinkGroup& sinks, const source::StartPlan& plan);
     config::SnapshotMode snapshot_mode() const;

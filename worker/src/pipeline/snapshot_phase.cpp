@@ -5,11 +5,14 @@
 #include <iterator>
 #include <vector>
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "pipeline/progress.h"
 #include "pipeline/snapshot_readers.h"
 #include "source/slot.h"
 #include "source/snapshot.h"
+#include "source/snapshot_signal.h"
+#include "source/source_connection.h"
 
 namespace cdc {
 namespace {
@@ -48,15 +51,44 @@ class Watch {
 };
 
 // A table that has no rows has had no event, and no sink knows of it.
+Status tell_of_empty_table(const SnapshotParts& parts, const source::CapturedTable& table) {
+    if (table.partition) return {};
+    if (parts.stop()) return Status::retry("stopped during the snapshot");
+    return parts.sinks.on_each(
+        [&table](Sink& sink, std::size_t) { return sink.empty_table(table.schema, table.table); });
+}
+
+// Those that are left to the stream's side have had none so far, and may have none at all.
 Status tell_of_empty_tables(const SnapshotParts& parts, const source::SnapshotReader& reader) {
-    for (const std::size_t empty : reader.tables_without_rows()) {
-        const source::CapturedTable& table = reader.tables()[empty];
-        if (table.partition) continue;
-        if (parts.stop()) return Status::retry("stopped during the snapshot");
-        CDC_RETURN_IF_ERROR(parts.sinks.on_each(
-            [&table](Sink& sink, std::size_t) { return sink.empty_table(table.schema, table.table); }));
-    }
+    for (const std::size_t empty : reader.tables_without_rows())
+        CDC_RETURN_IF_ERROR(tell_of_empty_table(parts, reader.tables()[empty]));
+    for (const source::CapturedTable& table : reader.tables_beside_the_stream())
+        CDC_RETURN_IF_ERROR(tell_of_empty_table(parts, table));
     return {};
+}
+
+Status check_requests(const SnapshotParts& parts) {
+    if (!parts.config.snapshot.resumable) return {};
+    auto sql = source::open_source_connection(parts.config.source.dsn, parts.application_name, pq::Mode::sql);
+    return sql.ok() ? source::check_may_request(*sql) : sql.status();
+}
+
+// Before the slot is permanent: from then on whoever finds the slot finds the requests too. A crash in
+// between leaves requests without a slot, which the next snapshot finds and does not make again.
+Status request_the_rest(const SnapshotParts& parts, const std::vector<source::CapturedTable>& tables) {
+    if (tables.empty()) return {};
+    const config::Pipeline& config = parts.config;
+    auto sql = source::open_source_connection(config.source.dsn, parts.application_name, pq::Mode::sql);
+    CDC_RETURN_IF_ERROR(sql.status());
+    CDC_RETURN_IF_ERROR(sql->execute("BEGIN"));
+    for (const source::CapturedTable& table : tables) {
+        CDC_RETURN_IF_ERROR(source::request_whole_table(*sql, config.source.slot, table.schema, table.table,
+                                                        config.snapshot.chunk_rows));
+    }
+    CDC_RETURN_IF_ERROR(sql->execute("COMMIT"));
+    log_info("pipeline {}: {} tables with a key are read beside the stream (cdc-worker snapshot status)",
+             config.name, tables.size());
+    return failpoint("snapshot_requested");
 }
 
 Result<std::vector<source::SnapshotReader>> open_readers(const SnapshotParts& parts,
@@ -85,6 +117,7 @@ Result<Lsn> take_snapshot(const SnapshotParts& parts) {
     parts.statistics.snapshot_rows.store(0);
     parts.statistics.snapshot_began.store(Clock::now().time_since_epoch().count());
     const Clock::time_point began = Clock::now();
+    CDC_RETURN_IF_ERROR(check_requests(parts));
 
     Result<source::SnapshotSlot> slot =
         source::SnapshotSlot::create(source.dsn, parts.application_name, source.slot, parts.stop);
@@ -92,6 +125,7 @@ Result<Lsn> take_snapshot(const SnapshotParts& parts) {
     const Lsn point = slot->consistent_point();
     CDC_RETURN_IF_ERROR(
         parts.sinks.on_each([point](Sink& sink, std::size_t) { return sink.begin_snapshot(point); }));
+    std::vector<source::CapturedTable> rest;
     {
         std::atomic<bool> failing = false;
         auto readers = open_readers(parts, *slot, [&] { return parts.stop() || failing.load(); });
@@ -103,9 +137,11 @@ Result<Lsn> take_snapshot(const SnapshotParts& parts) {
         CDC_RETURN_IF_ERROR(read_side_by_side(parts, *readers, point, failing, std::ref(watch)));
         CDC_RETURN_IF_ERROR(tell_of_empty_tables(parts, readers->front()));
         CDC_RETURN_IF_ERROR(watch());
+        rest = readers->front().tables_beside_the_stream();
     }
     CDC_RETURN_IF_ERROR(
         parts.sinks.on_each([point](Sink& sink, std::size_t) { return sink.end_snapshot(point); }));
+    CDC_RETURN_IF_ERROR(request_the_rest(parts, rest));
     const bool alone = parts.config.snapshot.mode == config::SnapshotMode::initial_only;
     if (!alone) CDC_RETURN_IF_ERROR(slot->make_permanent());
     log_info("pipeline {}: snapshot of {} rows is durable in every sink after {:.1f} s; {}",

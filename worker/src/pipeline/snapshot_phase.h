@@ -1,6 +1,8 @@
 // The initial snapshot: a temporary slot, its exported snapshot read into every sink, and only when all of it
-// is durable the permanent slot (source/slot.h says why). A crash or a failure anywhere before that leaves no
-// slot behind, and the next attempt begins anew: begin_snapshot lets the sinks remove what this one left.
+// is durable the permanent slot (source/slot.h says why). One that is to resume leaves the tables with a key
+// to runs beside the stream (backfill.h), which are requested before the slot is permanent. A crash or a
+// failure anywhere before that leaves no slot behind, and the next attempt begins anew: begin_snapshot lets
+// the sinks remove what this one left.
 //
 // Owner and thread: the pipeline's; blocks until done. Failure: whatever the source or a sink reports; retry
 // when stopped.

@@ -282,6 +282,17 @@ Result<KeyTable> describe_table(pq::Connection& sql, const config::Source& sourc
     return found;
 }
 
+Result<bool> can_be_read_beside(pq::Connection& sql, const config::Source& source,
+                                const CapturedTable& table) {
+    if (table.unlogged || !table.has_key) return false;
+    const bool masked = std::ranges::any_of(
+        source.masks, [&](const std::string& mask) { return mask.starts_with(display_name(table) + "."); });
+    if (!masked) return true;
+    const auto described = describe_table(sql, source, table.schema, table.table);
+    if (described.status().code() == StatusCode::retry) return described.status();
+    return described.ok();
+}
+
 Result<ReadChunk> read_chunk(pq::Connection& sql, const config::Source& source, const KeyTable& table,
                              const ChunkRequest& request, const StopCheck& stop) {
     return Reading(sql, table, request, stop).read(source);

@@ -41,6 +41,10 @@ struct KeyTable {
 Result<KeyTable> describe_table(pq::Connection& sql, const config::Source& source, const std::string& schema,
                                 const std::string& table);
 
+// Whether describe_table would take the table.
+Result<bool> can_be_read_beside(pq::Connection& sql, const config::Source& source,
+                                const CapturedTable& table);
+
 struct ChunkRequest {
     std::string after;               // key of the last row read; empty: from the table's start
     std::vector<std::string> again;  // keys of rows to read besides

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "source/key_chunk.h"
 #include "source/snapshot_condition.h"
 
 namespace cdc::source {
@@ -105,7 +106,9 @@ Status SnapshotReader::plan(const config::Source& source, const config::Snapshot
                 display_name(table));
         }
         CDC_RETURN_IF_ERROR(check_condition(connection_, table));
-        tables.push_back(std::move(table));
+        auto beside = snapshot.resumable ? can_be_read_beside(connection_, source, table) : false;
+        CDC_RETURN_IF_ERROR(beside.status());
+        (*beside ? beside_ : tables).push_back(std::move(table));
     }
     plan_ = std::make_shared<SnapshotPlan>(std::move(tables), snapshot.chunk_rows,
                                            connection_.server_version() >= tid_range_scans_since);

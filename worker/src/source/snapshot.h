@@ -42,6 +42,8 @@ class SnapshotReader {
 
     // What will be read, in that order; a table without rows gives no batch. Without the unlogged ones.
     const std::vector<CapturedTable>& tables() const { return plan_->tables(); }
+    // Those that are left to runs beside the stream (snapshot.resumable); the first reader knows.
+    const std::vector<CapturedTable>& tables_beside_the_stream() const { return beside_; }
     // Those that have been read and had none: indexes into tables(). After the last batch.
     std::vector<std::size_t> tables_without_rows() const { return plan_->without_rows(); }
     // The snapshot's time as every envelope's ts_source has it: "2026-02-07T05:55:21.123456Z".
@@ -80,6 +82,7 @@ class SnapshotReader {
     Shared shared_;
     StopCheck stop_;
     std::shared_ptr<SnapshotPlan> plan_;
+    std::vector<CapturedTable> beside_;
     std::size_t at_ = 0;    // the table that this reader holds the lock of
     bool locked_ = false;   // there is one
     PageRange range_;       // that is being read

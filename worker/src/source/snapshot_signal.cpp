@@ -95,6 +95,40 @@ Result<int> request_snapshot(pq::Connection& sql, const std::string& slot, const
                   {slot.c_str(), schema.c_str(), table.c_str(), condition.c_str()}));
 }
 
+Status request_whole_table(pq::Connection& sql, const std::string& slot, const std::string& schema,
+                           const std::string& table, std::int64_t chunk_rows) {
+    const std::string rows = std::to_string(chunk_rows);
+    return sql
+        .query(
+            "INSERT INTO cdc_envelope.snapshot_signal (slot_name, schema_name, table_name, chunk_rows) "
+            "SELECT $1, $2, $3, $4::integer WHERE NOT EXISTS (SELECT FROM cdc_envelope.snapshot_signal "
+            "WHERE slot_name = $1 AND schema_name = $2 AND table_name = $3 AND condition IS NULL AND wanted "
+            "<> 'stop' AND state IN " +
+                std::string(open_states) + ")",
+            {slot.c_str(), schema.c_str(), table.c_str(), rows.c_str()})
+        .status();
+}
+
+Status check_may_request(pq::Connection& sql) {
+    auto rows = sql.query(
+        "SELECT c.oid IS NOT NULL, coalesce(has_schema_privilege(n.oid, 'USAGE') AND "
+        "has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT') AND "
+        "has_table_privilege(c.oid, 'UPDATE'), false), quote_ident(current_user) FROM (VALUES "
+        "('cdc_envelope')) AS v(name) LEFT JOIN pg_namespace n ON n.nspname = v.name LEFT JOIN pg_class c ON "
+        "c.relnamespace = n.oid AND c.relname = 'snapshot_signal'");
+    if (!rows.ok()) return rows.status().in("snapshot.resumable");
+    if (rows->text(0, 1) == "t") return {};
+    if (rows->text(0, 0) != "t") {
+        return Status::fatal("snapshot.resumable: there is no table cdc_envelope.snapshot_signal",
+                             "CREATE EXTENSION cdc_envelope, or ALTER EXTENSION cdc_envelope UPDATE");
+    }
+    const std::string role(rows->text(0, 2));
+    return Status::fatal(
+        "snapshot.resumable: the role " + role + " may not read and write cdc_envelope.snapshot_signal",
+        "GRANT USAGE ON SCHEMA cdc_envelope TO " + role +
+            "; GRANT SELECT, INSERT, UPDATE ON cdc_envelope.snapshot_signal TO " + role);
+}
+
 Result<int> want(pq::Connection& sql, const std::string& slot, const std::string& wanted,
                  const std::string& schema, const std::string& table) {
     return affected(

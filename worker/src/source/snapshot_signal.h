@@ -48,6 +48,11 @@ Status nudge(pq::Connection& sql, std::int64_t id);
 // A person's commands; each returns how many requests it made or changed.
 Result<int> request_snapshot(pq::Connection& sql, const std::string& slot, const std::string& schema,
                              const std::string& table, const std::string& condition);
+// The worker's own: the whole table is to be read, where nobody has asked for that already.
+Status request_whole_table(pq::Connection& sql, const std::string& slot, const std::string& schema,
+                           const std::string& table, std::int64_t chunk_rows);
+// Whether the worker can make requests, read them and report: fatal with the way out where it can't.
+Status check_may_request(pq::Connection& sql);
 // wanted: run, pause or stop, for the open requests; of one table where schema and table are not empty.
 Result<int> want(pq::Connection& sql, const std::string& slot, const std::string& wanted,
                  const std::string& schema, const std::string& table);

@@ -98,6 +98,10 @@ TEST(Refusal, RefusesBadSnapshots) {
     EXPECT_THAT(refused(with("snapshot: {readers: 33}")), HasSubstr("(hint: at most 32)"));
     EXPECT_THAT(refused(with("snapshot: {chunk_rows: 10KiB}")),
                 HasSubstr("snapshot.chunk_rows: \"10KiB\" is not a whole number"));
+    for (const std::string mode : {"always", "initial_only"}) {
+        EXPECT_THAT(refused(with("snapshot: {mode: " + mode + ", resumable: true}")),
+                    HasSubstr("snapshot.resumable: true does not go with mode: " + mode));
+    }
     EXPECT_THAT(refused(with("snapshot: [initial]")), HasSubstr("expected a map of keys, found a list"));
     EXPECT_THAT(refused(with_source("tables: {where: {orders: id > 1}}")),
                 HasSubstr("is not a pattern of schema.table"));

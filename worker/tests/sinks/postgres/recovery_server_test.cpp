@@ -354,7 +354,7 @@ TEST_F(Recovery, ATargetThatDoesNotTakeMoreHoldsTheSlicesAndNotTheThread) {
     for (int i = 0; i < 100; ++i)
         ok(sink_->write(next({updated("1", order("1", std::to_string(i), "\"" + wide + "\""))})[0]));
     EXPECT_EQ(sink_->flush(std::chrono::milliseconds(200)).code(), StatusCode::retry);
-    EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(10));
+    EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(60));
     run("COMMIT");
     ok(sink_->flush(std::chrono::seconds(20)));
     EXPECT_EQ(rows("SELECT qty FROM orders"), "99\n");

@@ -251,6 +251,7 @@ void commit(LogicalDecodingContext* decoding, ReorderBufferTXN* txn, XLogRecPtr)
             line_end(session);
         }
         batch_flush(session);
+        relation_cache_trim(session);
         update_progress(session->decoding, empty);
     });
 }

@@ -15,6 +15,9 @@ static_assert(std::is_trivially_destructible_v<RelationEntry>, "longjmp runs no 
 
 namespace {
 
+// Fewer entries than this are not looked through for old ones.
+constexpr long kLeastTrimmed = 128;
+
 // The session whose entries the callbacks mark; one a process.
 Session* invalidated_session = nullptr;
 
@@ -290,6 +293,7 @@ void relation_cache_create(Session* session) {
         hash_create("cdc_envelope relations", 128, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
     control.keysize = sizeof(uint32);
     control.entrysize = sizeof(uint32);
+    session->relations_until_trim = kLeastTrimmed;
     session->user_types =
         hash_create("cdc_envelope types", 32, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 
@@ -330,7 +334,7 @@ RelationEntry* relation_entry(Session* session, Relation relation) {
     if (last != nullptr && last->relid == relid && is_up_to_date(*session, *last)) return last;
     bool found = false;
     auto* entry = static_cast<RelationEntry*>(hash_search(session->relations, &relid, HASH_ENTER, &found));
-    session->last_relation = entry;  // stays where it is: entries are never taken out
+    session->last_relation = entry;  // stays where it is until relation_cache_trim
     if (found && is_up_to_date(*session, *entry)) return entry;
     MemoryContext context = found ? entry->context : nullptr;
     memset(entry, 0, sizeof(*entry));
@@ -348,6 +352,20 @@ RelationEntry* relation_entry(Session* session, Relation relation) {
     build(session, entry, relation);
     MemoryContextSwitchTo(caller);
     return entry;
+}
+
+void relation_cache_trim(Session* session) {
+    if (hash_get_num_entries(session->relations) < session->relations_until_trim) return;
+    apply_staleness(session);
+    session->last_relation = nullptr;
+    HASH_SEQ_STATUS entries;
+    hash_seq_init(&entries, session->relations);
+    while (auto* entry = static_cast<RelationEntry*>(hash_seq_search(&entries))) {
+        if (is_up_to_date(*session, *entry)) continue;
+        if (entry->context != nullptr) MemoryContextDelete(entry->context);
+        hash_search(session->relations, &entry->relid, HASH_REMOVE, nullptr);
+    }
+    session->relations_until_trim = Max(kLeastTrimmed, 2 * hash_get_num_entries(session->relations));
 }
 
 RelationEntry* relation_entry_alone(Session* session, Relation relation) {

@@ -87,6 +87,11 @@ void relation_entry_set_version(RelationEntry* entry, int32 version, const char*
 // The entry of an open relation, built where it is not valid.
 RelationEntry* relation_entry(Session* session, Relation relation);
 
+// Gives back the entries that are out of date, where there have come to be twice as many as there were after
+// the last time: those of dropped tables are never asked for again. Only between transactions, when nobody
+// holds an entry.
+void relation_cache_trim(Session* session);
+
 // An entry outside any cache, in CurrentMemoryContext, for encode(). ERROR where the options leave the table
 // out.
 RelationEntry* relation_entry_alone(Session* session, Relation relation);

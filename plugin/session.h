@@ -50,6 +50,7 @@ struct Session {
 
     HTAB* relations;               // Oid → RelationEntry
     RelationEntry* last_relation;  // the one looked up last; null before the first
+    long relations_until_trim;     // how many there are when those out of date are given back
     HTAB* user_types;              // hashes (TYPEOID) of the types that entries have used; null in encode()
     uint64 generation;             // entries of an earlier one are to be built again
     bool has_partitions;           // among the entries

@@ -107,6 +107,7 @@ const RowValues* values_of(const RowImage& image, bool there, RowValues* values)
 }
 
 void row_change(Session* session, Relation relation, ReorderBufferChange* change) {
+    if (OidIsValid(relation->rd_rel->relrewrite)) return skip(session);  // kReceivesRewrites
     RelationEntry* const entry = relation_entry(session, relation);
     if (entry->is_history) return schema_change(session, relation, change);
     auto kind = change->action == REORDER_BUFFER_CHANGE_INSERT   ? RowChange::insert
@@ -215,7 +216,7 @@ void in_transaction(const Body& body) {
 
 void startup(LogicalDecodingContext* decoding, OutputPluginOptions* plugin_options, bool is_init) {
     plugin_options->output_type = OUTPUT_PLUGIN_TEXTUAL_OUTPUT;
-    plugin_options->receive_rewrites = false;
+    plugin_options->receive_rewrites = kReceivesRewrites;
     decline_streaming(decoding);
     if (is_init) return;  // CREATE_REPLICATION_SLOT gives no options
     MemoryContext caller = MemoryContextSwitchTo(decoding->context);

@@ -334,9 +334,9 @@ inline Bitmapset* column_numbers([[maybe_unused]] Datum list) {
 #endif
 }
 
-// Whether we ask for the rows that ALTER TABLE writes anew, only to skip them. Up to 15 a client hears nothing
-// of us while the server itself leaves them out (reorderbuffer.c, ReorderBufferProcessTXN): the rewrite of a
-// large table ends the walsender over wal_sender_timeout, at the same place each time.
+// Whether we ask for the rows that ALTER TABLE writes anew, only to skip them. Up to 15 a client hears
+// nothing of us while the server itself leaves them out (reorderbuffer.c, ReorderBufferProcessTXN): the
+// rewrite of a large table ends the walsender over wal_sender_timeout, at the same place each time.
 #if PG_VERSION_NUM >= 160000
 constexpr bool kReceivesRewrites = false;
 #else

@@ -1,5 +1,6 @@
 #include "envelope/event_reader.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <optional>
@@ -87,15 +88,16 @@ Op read_op(Cursor& in) {
     return static_cast<Op>(text[0]);
 }
 
+// Most strings have no escape: their end is the next quote.
 std::size_t skip_json_string(std::string_view text, std::size_t at) {
-    for (++at; at < text.size(); ++at) {
-        if (text[at] == '\\') {
-            ++at;
-        } else if (text[at] == '"') {
-            return at + 1;
-        }
+    std::size_t quote = at++;
+    for (;;) {
+        if (quote < at) quote = text.find('"', at);
+        if (quote == std::string_view::npos) return quote;
+        const std::size_t escape = text.substr(at, quote - at).find('\\');
+        if (escape == std::string_view::npos) return quote + 1;
+        at += escape + 2;
     }
-    return std::string_view::npos;
 }
 
 std::size_t skip_json_container(std::string_view text, std::size_t at) {
@@ -232,9 +234,13 @@ std::string unescape_json(std::string_view content) {
     std::string out;
     out.reserve(content.size());
     for (std::size_t at = 0; at < content.size();) {
-        if (content[at] != '\\' || at + 1 == content.size()) {
-            out += content[at++];
-            continue;
+        const std::size_t plain = std::min(content.find('\\', at), content.size()) - at;
+        out.append(content, at, plain);
+        at += plain;
+        if (at == content.size()) break;
+        if (at + 1 == content.size()) {
+            out += content[at];
+            break;
         }
         const char escape = content[at + 1];
         if (escape == 'u') {

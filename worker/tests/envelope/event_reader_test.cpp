@@ -65,6 +65,10 @@ TEST(EventReader, AScalarWithAQuoteOrABracketInItIsNoValue) {
     for (const std::string_view value : {R"(nullource":"x)", "1{}", "tr[ue]", "12:3", "null null"})
         EXPECT_EQ(skip_json_value(value, 0), std::string_view::npos) << value;
     EXPECT_EQ(skip_json_value("-1.5e+3,", 0), 7U);
+    EXPECT_EQ(skip_json_value(R"("a\"b\\",1)", 0), 8U);
+    EXPECT_EQ(skip_json_value(R"("\\\"")", 0), 6U);
+    EXPECT_EQ(skip_json_value(R"("a\)", 0), std::string_view::npos);
+    EXPECT_EQ(skip_json_value(R"("a\")", 0), std::string_view::npos);
     EXPECT_EQ(skip_json_value("false", 0), 5U);
 }
 

@@ -241,8 +241,7 @@ Status Batcher::add_to_load(const ProjectionTable& table, const Event& event, co
     if (!open.load) open.load.emplace(Batch{&table, Action::load, {}, {}, &event, slice, 0}, CopyRows(table));
     CopyRows& rows = open.load->rows;
     const std::size_t before = rows.bytes();
-    CDC_RETURN_IF_ERROR(
-        rows.append(body.after, event, unescape_json(body.evidence_id), options(body, "after.")));
+    CDC_RETURN_IF_ERROR(rows.append(body.after, event, body.evidence_id, options(body, "after.")));
     open_bytes_ += rows.bytes() - before;
     return {};
 }

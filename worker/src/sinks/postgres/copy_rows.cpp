@@ -1,7 +1,11 @@
 #include "sinks/postgres/copy_rows.h"
 
+#include <cstdint>
+#include <cstring>
 #include <numeric>
 #include <optional>
+
+#include "envelope/event_reader.h"
 
 namespace cdc::projection {
 namespace {
@@ -24,6 +28,27 @@ constexpr char escaped(char c) {
     }
 }
 
+// Whether one of eight bytes is below a space or a backslash: the tests for a byte that is less than n or
+// zero, on all of them at once (Henry S. Warren, "Hacker's Delight", 6-1).
+bool may_need_escape(const char* bytes) {
+    constexpr std::uint64_t each = 0x0101010101010101;
+    constexpr std::uint64_t high = each * 0x80;
+    std::uint64_t word = 0;
+    std::memcpy(&word, bytes, sizeof(word));
+    const std::uint64_t control = (word - each * 0x20) & ~word;
+    const std::uint64_t other = word ^ (each * '\\');
+    return ((control | ((other - each) & ~other)) & high) != 0;
+}
+
+// The content of a JSON string.
+void append_json_content(std::string& out, std::string_view content) {
+    if (content.find('\\') == std::string_view::npos) {
+        append_copy_text(out, content);
+    } else {
+        append_copy_text(out, unescape_json(content));
+    }
+}
+
 void append_or_null(std::string& out, std::optional<std::string_view> text) {
     if (text) {
         append_copy_text(out, *text);
@@ -37,6 +62,9 @@ void append_or_null(std::string& out, std::optional<std::string_view> text) {
 void append_copy_text(std::string& out, std::string_view text) {
     std::size_t written = 0;
     for (std::size_t at = 0; at < text.size(); ++at) {
+        while (text.size() - at >= sizeof(std::uint64_t) && !may_need_escape(text.data() + at))
+            at += sizeof(std::uint64_t);
+        if (at == text.size()) break;
         if (text[at] != '\\' && static_cast<unsigned char>(text[at]) >= 0x20) continue;
         const char code = escaped(text[at]);
         if (code == 0) continue;
@@ -62,18 +90,25 @@ Status CopyRows::append(std::string_view image, const Event& event, std::string_
     }
     append_copy_text(lines_, options.source_id.empty() ? event.source_id : options.source_id);
     lines_ += '\t';
-    append_copy_text(lines_, evidence_id);
-    lines_ += '\t';
-    lines_ += event.commit_lsn.to_string();
-    lines_ += '\t';
-    lines_ += event.seq < 0 ? std::string(null_value) : std::to_string(event.seq);
-    lines_ += '\t';
-    lines_ += std::to_string(event.schema_version);
-    lines_ += '\t';
-    append_or_null(lines_, event.ts_source.empty() ? std::nullopt : std::optional(event.ts_source));
-    lines_ += "\tf\n";
+    append_json_content(lines_, evidence_id);
+    append_origin(event);
     ++rows_;
     return {};
+}
+
+// What a snapshot's rows have in common, mostly: it is written anew where one differs from the row before.
+void CopyRows::append_origin(const Event& event) {
+    const Origin origin{event.commit_lsn, event.seq, event.schema_version};
+    if (origin_text_.empty() || origin != origin_ || event.ts_source != ts_source_) {
+        origin_ = origin;
+        ts_source_ = event.ts_source;
+        origin_text_ = "\t" + event.commit_lsn.to_string() + '\t';
+        origin_text_ += event.seq < 0 ? std::string(null_value) : std::to_string(event.seq);
+        origin_text_ += '\t' + std::to_string(event.schema_version) + '\t';
+        append_or_null(origin_text_, event.ts_source.empty() ? std::nullopt : std::optional(event.ts_source));
+        origin_text_ += "\tf\n";
+    }
+    lines_ += origin_text_;
 }
 
 std::string CopyRows::take() {

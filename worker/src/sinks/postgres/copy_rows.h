@@ -5,11 +5,13 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "base/lsn.h"
 #include "base/status.h"
 #include "envelope/event.h"
 #include "sinks/postgres/image_columns.h"
@@ -22,6 +24,7 @@ class CopyRows {
   public:
     explicit CopyRows(const ProjectionTable& table);
 
+    // evidence_id: the content of the JSON string.
     Status append(std::string_view image, const Event& event, std::string_view evidence_id,
                   const ImageOptions& options);
 
@@ -31,10 +34,22 @@ class CopyRows {
     std::string take();
 
   private:
+    struct Origin {
+        Lsn commit_lsn;
+        std::int64_t seq = -1;
+        std::int32_t schema_version = 0;
+        bool operator==(const Origin&) const = default;
+    };
+
+    void append_origin(const Event& event);
+
     const ProjectionTable* table_;
     std::vector<std::size_t> columns_;  // all
     ImageColumns image_;
     std::string lines_;
+    Origin origin_;  // of the row before
+    std::string ts_source_;
+    std::string origin_text_;
     std::size_t rows_ = 0;
 };
 

@@ -18,6 +18,9 @@ constexpr std::uint64_t most_under_way = 2;
 constexpr std::size_t large_rows = 5000;
 constexpr std::size_t large_bytes = 2u << 20;
 constexpr std::chrono::milliseconds large_age{50};
+// Rows that are copied: nobody waits for one of them, and each load's end keeps the target waiting for us.
+// Two of these are no more than what the sink keeps (PostgresSink::most_kept).
+constexpr std::size_t large_copy_bytes = 3u << 20;
 
 constexpr const char* division_by_zero = "22012";  // what a statement that had to change a row fails with
 
@@ -53,6 +56,7 @@ std::string what_was_done(const Ticket& ticket) {
 }  // namespace
 
 bool Applier::load_is_large() const {
+    if (copied_ && load_.applied.empty()) return load_.bytes >= large_copy_bytes;
     return load_.rows >= large_rows || load_.bytes >= large_bytes || Clock::now() - load_.since >= large_age;
 }
 

@@ -1,6 +1,7 @@
 // The small rules: names, images, identities, errors.
 #include <gmock/gmock.h>
 
+#include "sinks/postgres/copy_rows.h"
 #include "sinks/postgres/row_identity.h"
 #include "sinks/postgres/row_json.h"
 #include "sinks/postgres/sql_error.h"
@@ -14,6 +15,32 @@ using ::testing::HasSubstr;
 std::string named(const std::string& name_template, const std::string& schema, const std::string& table) {
     const Result<TargetName> name = target_name(name_template, schema, table);
     return name.ok() ? name.value().schema + " / " + name.value().table : name.status().message();
+}
+
+std::string copied(std::string_view text) {
+    std::string out;
+    append_copy_text(out, text);
+    return out;
+}
+
+// Eight bytes are looked at together: wherever among them one is that means something to COPY.
+TEST(CopyText, EscapesWhereverItStands) {
+    const std::string plain = "plain \x7f text, é and \x01 \"quotes\" / ~";
+    EXPECT_EQ(copied(plain), plain);
+    EXPECT_EQ(copied(""), "");
+    for (const std::string special : {"\\", "\t", "\n", "\r"}) {
+        const std::string escaped = special == "\\"   ? "\\\\"
+                                    : special == "\t" ? "\\t"
+                                    : special == "\n" ? "\\n"
+                                                      : "\\r";
+        for (std::size_t size = 0; size <= plain.size(); ++size) {
+            for (std::size_t at = 0; at <= size; ++at) {
+                const std::string before = plain.substr(0, at), after = plain.substr(at, size - at);
+                EXPECT_EQ(copied(before + special + after), before + escaped + after) << size << ' ' << at;
+                EXPECT_EQ(copied(before + special + special + after), before + escaped + escaped + after);
+            }
+        }
+    }
 }
 
 TEST(TargetName, FollowsTheTemplate) {

@@ -125,8 +125,7 @@ void encoded_stamp_make(const Session& session, EncodedStamp* stamp, char op, Ti
     append_raw(&text, ",\"commit_lsn\":");
     append_lsn(&text, commit_lsn);
     append_raw(&text, ",\"xid\":null,\"seq\":null");
-    *stamp = {op, ts_source, commit_lsn, make_segment(text)};
-    pfree(text.data);
+    *stamp = {op, ts_source, commit_lsn, make_segment(&text)};
 }
 
 void append_encoded_row(const Session& session, const RelationEntry& entry, const EncodedStamp& stamp,

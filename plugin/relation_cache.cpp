@@ -90,7 +90,7 @@ Segment make_label(const char* name) {
     append_char(&text, ',');
     json_append_string(&text, name);
     append_char(&text, ':');
-    return make_segment(text);
+    return make_segment(&text);
 }
 
 constexpr char kWhyTheKey[] = "without the key no consumer can tell rows apart";
@@ -201,7 +201,7 @@ void build_names(Session* session, RelationEntry* entry, Relation relation, Rela
     append_percent_encoded(&text, schema, strlen(schema));
     append_raw(&text, ".");
     append_percent_encoded(&text, table, strlen(table));
-    entry->source_id = make_segment(text);
+    entry->source_id = make_segment(&text);
 
     initStringInfo(&text);
     append_raw(&text, ",\"schema\":");
@@ -214,18 +214,22 @@ void build_names(Session* session, RelationEntry* entry, Relation relation, Rela
                                            RelationGetRelationName(relation)));
     }
     append_raw(&text, ",\"key\":");
-    entry->names = make_segment(text);
+    entry->names = make_segment(&text);
     entry->count_name = psprintf("%s.%s", schema, table);
 }
 
 void build_version(Session* session, RelationEntry* entry, Relation shown, const char* schema) {
-    const TableDefinition definition = table_definition(shown);
+    // What this takes is not kept: definitions are as long as their tables are wide.
+    MemoryContext lasting = MemoryContextSwitchTo(session->row_context);
+    TableDefinition definition = table_definition(shown);
     const char* const table = RelationGetRelationName(shown);
     const int32 version = schema_version(session, schema, table, definition.fingerprint);
     relation_entry_set_version(entry, version, definition.fingerprint);
     const Oid history = history_relation(session);
+    MemoryContextSwitchTo(lasting);
     if (version != 0 || !OidIsValid(history) || !is_recordable(shown, history)) return;
     auto* unrecorded = static_cast<UnrecordedDefinition*>(palloc(sizeof(UnrecordedDefinition)));
+    definition.json = pstrdup(definition.json);
     *unrecorded = {pstrdup(schema), pstrdup(table), definition};
     entry->unrecorded = unrecorded;
 }
@@ -311,10 +315,10 @@ void relation_entry_set_version(RelationEntry* entry, int32 version, const char*
     StringInfoData text;
     initStringInfo(&text);
     appendStringInfo(&text, ",\"schema_version\":%d,\"op_type\":\"", version);
-    entry->version = make_segment(text);
-    resetStringInfo(&text);
+    entry->version = make_segment(&text);
+    initStringInfo(&text);
     if (version == 0) appendStringInfo(&text, ",\"fingerprint\":\"%s\"", fingerprint);
-    entry->fingerprint = make_segment(text);
+    entry->fingerprint = make_segment(&text);
     MemoryContextSwitchTo(caller);
 }
 

@@ -40,7 +40,7 @@ Segment make_evidence(const Options& options, const char* projection) {
         append_raw(&text, "\"");
     }
     append_raw(&text, "}");
-    return make_segment(text);
+    return make_segment(&text);
 }
 
 }  // namespace
@@ -90,7 +90,7 @@ void session_begin_transaction(Session* session, TimestampTz commit_time, XLogRe
     append_uint64(&stamp, xid);
     append_raw(&stamp, ",\"seq\":");
     const uint64 serial = session->transaction.serial + 1;
-    session->transaction = {make_segment(stamp), 0, NIL, serial, false, false, nullptr, NIL};
+    session->transaction = {make_segment(&stamp), 0, NIL, serial, false, false, nullptr, NIL};
     MemoryContextSwitchTo(caller);
 }
 

@@ -31,11 +31,12 @@ constexpr HexTable kHex;
 
 }  // namespace
 
-Segment make_segment(const StringInfoData& text) {
-    const int blocks = text.len / Segment::kBlock + 1;  // one byte more at least: the NUL
+Segment make_segment(StringInfoData* text) {
+    const int blocks = text->len / Segment::kBlock + 1;  // one byte more at least: the NUL
     auto* copy = static_cast<char*>(palloc0(static_cast<Size>(blocks) * Segment::kBlock));
-    memcpy(copy, text.data, static_cast<size_t>(text.len));
-    return {copy, text.len};
+    memcpy(copy, text->data, static_cast<size_t>(text->len));
+    pfree(text->data);
+    return {copy, text->len};
 }
 
 char* put_hex(char* to, const void* bytes, size_t len) {

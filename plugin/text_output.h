@@ -58,8 +58,8 @@ struct Segment {
     int length;        // bytes, without the NUL
 };
 
-// Copies what text holds, in CurrentMemoryContext.
-Segment make_segment(const StringInfoData& text);
+// Copies what text holds, in CurrentMemoryContext, and gives text's own memory back: a StringInfo is large.
+Segment make_segment(StringInfoData* text);
 
 inline void append_segment(StringInfo out, const Segment& segment) {
     char* const to = make_room(out, static_cast<size_t>(segment.length) + Segment::kBlock);

@@ -178,6 +178,9 @@ class Applier {
     std::uint64_t confirmed_loads_ = 0;
     std::uint64_t load_of_slice_ = 0;
     std::uint64_t parked_ = 0;
+    // The ledger may have what is applied: a source that was set back, whose sink began again, commits at
+    // LSNs that it has committed at before. It is refused once, as a set, and from then on expected.
+    bool may_be_noted_ = false;
     Transaction transaction_;
     TransactionCount count_;
     Load load_;

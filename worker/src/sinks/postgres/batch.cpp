@@ -213,10 +213,17 @@ Status Batcher::add_row(const Change& change) {
     };
     if (const auto known = open.places.find(change.event.key); known != open.places.end()) {
         Group& group = open.groups[known->second.group];
-        if (same_shape(group) && !table.ordered) {
+        // What an upsert and then a tombstone leave: the upsert's values, and the delete's origin.
+        const bool buried = group.batch.action == Action::upsert && change.action == Action::tombstone &&
+                            group.evidence_id == evidence_id;
+        if (!table.ordered && (buried || same_shape(group))) {
             const std::size_t before = group.rows.bytes();
-            CDC_RETURN_IF_ERROR(group.rows.replace(known->second.row, change.image, change.event,
-                                                   options(change.body, "after.")));
+            if (buried) {
+                group.rows.bury(known->second.row, change.event);
+            } else {
+                CDC_RETURN_IF_ERROR(group.rows.replace(known->second.row, change.image, change.event,
+                                                       options(change.body, "after.")));
+            }
             open_bytes_ += group.rows.bytes() - before;
             return {};
         }

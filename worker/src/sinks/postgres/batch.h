@@ -3,9 +3,10 @@
 // Row by row would cost a statement for each event; the Batcher groups what may be done set-wise, over slices
 // and source transactions, and keeps the order that matters. A group takes rows of one shape (action,
 // columns); the open groups of a table hold different keys, so that their order does not matter, and at most
-// one row of a key (a later image of the same key and shape replaces the earlier). Where a key comes again in
-// another shape, or rows must be in order beyond their keys (ProjectionTable::ordered), what is open is
-// closed first. Changes of different tables commute, unless both are ordered.
+// one row of a key (a later image of the same key and shape replaces the earlier, a delete that leaves a
+// tombstone marks it). Where a key comes again in another shape, or rows must be in order beyond their keys
+// (ProjectionTable::ordered), what is open is closed first. Changes of different tables commute, unless both
+// are ordered.
 //
 // Owner: the Applier. A Batch and the open groups hold the slices that they have views into. Thread: one.
 // Failure: reject where an event can't be applied to its table (no key and no old image); fatal where the

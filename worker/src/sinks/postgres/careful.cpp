@@ -17,6 +17,7 @@ Status Applier::apply_carefully(const SlicePtr& slice) {
 
 Status Applier::apply_slice_carefully(const SlicePtr& slice) {
     load_of_slice_ = sent_loads_ + 1;
+    may_be_noted_ = true;
     if (slice->kind == SliceKind::message) return {};
     if (slice->kind == SliceKind::transaction) {
         CDC_RETURN_IF_ERROR(start(*slice));

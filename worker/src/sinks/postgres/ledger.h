@@ -42,6 +42,7 @@ struct PositionMove {
     Lsn to;                // end LSN to store
     bool durable = false;  // the commit waits for the target's disk
     std::vector<AppliedTransaction> applied;
+    bool may_be_noted = false;      // the ledger may have rows of these already, which are replaced
     std::string snapshot_progress;  // to store (envelope/slice.h); empty: what is stored stays
 };
 
@@ -74,7 +75,8 @@ class Ledger {
     Status begin_streaming(Session& session, Lsn stored, Lsn start_lsn);
 
     // The pipelined statement that moves the position. It fails with division_by_zero (22012) where the
-    // stored position is not `from`, or the fence is not ours.
+    // stored position is not `from`, or the fence is not ours; with unique_violation (23505) where the ledger
+    // has one of these transactions, though they can't be noted.
     Status send_move(Session& session, const PositionMove& move, Ticket ticket);
     // Why send_move failed so.
     Status why_not_moved(Session& session) const;
@@ -99,7 +101,8 @@ class Ledger {
     std::string tables_;
     std::string dead_letters_;
     std::string move_sql_;
-    std::string move_with_ledger_sql_;
+    std::string move_and_note_sql_;
+    std::string move_and_note_again_sql_;
     bool locked_ = false;
     std::int64_t fence_ = 0;
 };

@@ -152,6 +152,7 @@ Status Applier::commit_load() {
     const bool waited_for = !load_.applied.empty() || !load_.snapshot_progress.empty();
     move.durable = !durable_under_way_ && waited_for;
     move.applied = std::move(load_.applied);
+    move.may_be_noted = may_be_noted_;
     move.snapshot_progress = std::move(load_.snapshot_progress);
     return commit(std::move(move));
 }
@@ -188,7 +189,7 @@ Status Applier::send_snapshot_end(Lsn consistent_point) {
     if (!failure_.ok()) return failure_;
     PositionMove move;
     move.from = move.to = consistent_point;
-    move.durable = true;
+    move.durable = move.may_be_noted = true;
     if (!transaction_.evidence_id.empty()) {  // an empty snapshot has nothing to account for
         move.applied.push_back(
             {consistent_point, transaction_.evidence_id, "snapshot", transaction_.schema_version});

@@ -28,6 +28,20 @@ Status RowSet::replace(std::size_t at, std::string_view image, const Event& even
     return encode(rows_[at], image, event, options);
 }
 
+// As JSON it gets the two members again: where a name comes twice, json_to_recordset takes the last
+// (PostgreSQL docs, datatype-json).
+void RowSet::bury(std::size_t at, const Event& event) {
+    Row& row = rows_[at];
+    row.seq = event.seq;
+    row.origin = -origin_of(event);
+    if (table_->as_arrays) return;
+    const std::string living = data_.substr(row.begin, row.end - row.begin - 1);
+    row.begin = data_.size();
+    data_ +=
+        living + ",\"_seq\":" + std::to_string(row.seq) + ",\"_origin\":" + std::to_string(row.origin) + "}";
+    row.end = data_.size();
+}
+
 Status RowSet::encode(Row& row, std::string_view image, const Event& event, const ImageOptions& options) {
     row.begin = data_.size();
     row.seq = event.seq;

@@ -6,8 +6,8 @@
 // docs/decisions/0231.
 //
 // Every row carries its _source_id, its _seq and its origin: an index, from 1, into what is sent once for
-// each source transaction (commit_lsn and ts_source). Owner: the Batcher. Thread: one. Failure: fatal where
-// an image is not a JSON object.
+// each source transaction (commit_lsn and ts_source); negative where the row was deleted. Owner: the Batcher.
+// Thread: one. Failure: fatal where an image is not a JSON object.
 #pragma once
 
 #include <cstddef>
@@ -36,6 +36,8 @@ class RowSet {
     Status append(std::string_view image, const Event& event, const ImageOptions& options);
     // Puts another image into the place of row `at`.
     Status replace(std::size_t at, std::string_view image, const Event& event, const ImageOptions& options);
+    // Row `at` was deleted by the event: it keeps its values, and is a tombstone.
+    void bury(std::size_t at, const Event& event);
 
     std::size_t size() const { return rows_.size(); }
     bool empty() const { return rows_.empty(); }

@@ -128,9 +128,9 @@ std::string insert_sql(const ProjectionTable& table, const Columns& columns, boo
     for (const ProjectionColumn* column : columns)
         values += value_in_set(table, *column) + ", ";
     values +=
-        "x.\"_source_id\", $1::text, ($3::pg_lsn[])[x.\"_origin\"], x.\"_seq\", $2::integer, "
-        "($4::timestamptz[])[x.\"_origin\"], ";
-    values += deleted ? "true" : "false";
+        "x.\"_source_id\", $1::text, ($3::pg_lsn[])[abs(x.\"_origin\")], x.\"_seq\", $2::integer, "
+        "($4::timestamptz[])[abs(x.\"_origin\")], ";
+    values += deleted ? "true" : "x.\"_origin\" < 0";
     return "INSERT INTO " + table.quoted + " (" + names_of(columns) + ") SELECT " + values + " FROM " +
            set_of(table, columns, 5, false);
 }

@@ -193,14 +193,48 @@ TEST_F(BatcherTest, OrderedTablesKeepTheirOrderAmongEachOther) {
 }
 
 TEST_F(BatcherTest, AnotherShapeOfTheSameTableComesAfter) {
-    add_ok(insert("1"));
     add_ok(remove("1"));
     add_ok(insert("1"));
     Row toasted = make_row(Op::update, "1", "null", R"({"id":1})");
     toasted.extra = R"(,"unchanged":["qty"])";
     add_ok(toasted);
-    EXPECT_THAT(batches(), ElementsAre("upsert 1", "tombstone 1", "upsert 1", "upsert 1"));
+    EXPECT_THAT(batches(), ElementsAre("tombstone 1", "upsert 1", "upsert 1"));
     EXPECT_THAT(last_.omitted, ElementsAre(1));
+}
+
+TEST_F(BatcherTest, ADeleteMarksTheOpenRowOfItsKey) {
+    add_ok(insert("1"));
+    add_ok(insert("2"));
+    at_ = {0x200};
+    add_ok(remove("1"));
+    EXPECT_THAT(batches(), ElementsAre("upsert 2"));
+    EXPECT_EQ(last_.parameters[2].bytes, R"({"0/100","0/200"})");
+    EXPECT_THAT(elements(last_.parameters[5]), ElementsAre("1", "1")) << "the values stay";
+    EXPECT_THAT(elements(last_.parameters[8]), ElementsAre("-2", "1"));
+    add_ok(insert("1"));
+    add_ok(remove("1"));
+    add_ok(insert("1"));
+    EXPECT_THAT(batches(), ElementsAre("upsert 1"));
+    EXPECT_THAT(elements(last_.parameters[8]), ElementsAre("1")) << "it lives again";
+}
+
+TEST_F(BatcherTest, ADeleteMarksARowThatGoesAsJson) {
+    ProjectionTable table = table_named("orders");
+    table.as_arrays = false;
+    ASSERT_TRUE(add(insert("1"), table).ok());
+    at_ = {0x200};
+    ASSERT_TRUE(add(remove("1"), table).ok());
+    EXPECT_THAT(batches(), ElementsAre("upsert 1"));
+    EXPECT_EQ(last_.parameters.back().bytes,
+              R"([{"_source_id":"pg://c/db/public.orders/PK:1","_seq":0,"_origin":1,"id":1,"qty":1,)"
+              R"("_seq":0,"_origin":-2}])");
+}
+
+TEST_F(BatcherTest, WhereDeletesRemoveTheRowTheyComeAfterIt) {
+    batcher_ = Batcher(config::Deletes::remove, false);
+    add_ok(insert("1"));
+    add_ok(remove("1"));
+    EXPECT_THAT(batches(), ElementsAre("upsert 1", "remove 1"));
 }
 
 TEST_F(BatcherTest, TablesAreGroupedApart) {

@@ -43,6 +43,24 @@ TEST_F(Recovery, EachTransactionMovesThePositionAndHasItsLedgerRow) {
     EXPECT_EQ(sink_->durable_lsn(), Lsn{0x1240});
 }
 
+// The source was set back: it commits at LSNs that the ledger has rows of.
+TEST_F(Recovery, ALedgerRowThatIsThereIsReplaced) {
+    start();
+    run("INSERT INTO projection_ledger SELECT 'shop', lsn, 'before', now(), '1', 'before', 0 FROM unnest("
+        "ARRAY['0/1200', '0/1300', '0/1700']) AS lsn");
+    for (const char* id : {"1", "2", "3", "4", "5"})
+        ok(sink_->write(next({inserted(id, order(id, "1"))})[0]));
+    ok(sink_->flush(std::chrono::seconds(20)));
+    for (const char* id : {"6", "7"})
+        ok(sink_->write(next({inserted(id, order(id, "1"))})[0]));
+    ok(sink_->flush(std::chrono::seconds(20)));
+    EXPECT_EQ(rows("SELECT count(*) FROM orders"), "7\n");
+    EXPECT_EQ(rows("SELECT count(*), count(DISTINCT commit_lsn), min(batch_id), min(schema_version), "
+                   "max(source_commit) FROM projection_ledger"),
+              "7|7|741|1|c0ffee\n");
+    EXPECT_EQ(rows("SELECT count(*) FROM projection_dead_letter"), "0\n");
+}
+
 TEST_F(Recovery, WhatWasAppliedIsNotAppliedAgain) {
     start();
     const std::vector<SlicePtr> first =

@@ -190,6 +190,16 @@ TEST_F(Sets, GiveWhatRowByRowGives) {
     }
 }
 
+// A table with an array goes to the server as JSON.
+TEST_F(Sets, GiveWhatRowByRowGivesAsJson) {
+    catalog_.tables["public.orders"][1].columns.push_back({"tags", "text[]", true, 5});
+    make_table("");
+    for (unsigned seed = 31; seed <= 38; ++seed) {
+        const std::vector<std::string> at_once = apply_in_stretches(seed, true);
+        ASSERT_EQ(at_once, apply_in_stretches(seed, false)) << "seed " << seed;
+    }
+}
+
 TEST_F(Sets, KeepASecondUniqueConstraint) {
     make_table("CREATE UNIQUE INDEX ON orders (qty) WHERE NOT _deleted");
     for (unsigned seed = 1; seed <= 12; ++seed) {

@@ -23,8 +23,8 @@ TEST(Statements, UpsertSetsEveryColumnButTheKey) {
         statement_sql(orders(), Action::upsert, {}),
         R"(INSERT INTO "s"."or""ders" ("id", "k""", "doc", "_source_id", "_evidence_id", "_commit_lsn", "_seq", )"
         R"("_schema_version", "_ts_source", "_deleted") SELECT x."id"::integer, x."k"""::text, x."doc"::jsonb, )"
-        R"(x."_source_id", $1::text, ($3::pg_lsn[])[x."_origin"], x."_seq", $2::integer, )"
-        R"(($4::timestamptz[])[x."_origin"], false FROM unnest($5::text[], $6::text[], $7::text[], $8::text[], )"
+        R"(x."_source_id", $1::text, ($3::pg_lsn[])[abs(x."_origin")], x."_seq", $2::integer, )"
+        R"(($4::timestamptz[])[abs(x."_origin")], x."_origin" < 0 FROM unnest($5::text[], $6::text[], $7::text[], $8::text[], )"
         R"($9::bigint[], $10::integer[]) AS x("id", "k""", "doc", "_source_id", "_seq", "_origin") )"
         R"(ON CONFLICT ("id", "k""") DO UPDATE SET "doc" = EXCLUDED."doc", "_source_id" = )"
         R"(EXCLUDED."_source_id", "_evidence_id" = EXCLUDED."_evidence_id", "_commit_lsn" = )"
@@ -36,7 +36,7 @@ TEST(Statements, NestedValuesAreReadFromJson) {
     ProjectionTable table = orders();
     table.as_arrays = false;
     EXPECT_THAT(statement_sql(table, Action::upsert, {}),
-                HasSubstr(R"(x."doc"::jsonb, x."_source_id", $1::text, ($3::pg_lsn[])[x."_origin"], )"));
+                HasSubstr(R"(x."doc"::jsonb, x."_source_id", $1::text, ($3::pg_lsn[])[abs(x."_origin")], )"));
     EXPECT_THAT(statement_sql(table, Action::upsert, {}),
                 HasSubstr(R"(FROM json_to_recordset($5::json) AS x("id" integer, "k""" text, "doc" text, )"
                           R"("_source_id" text, "_seq" bigint, "_origin" integer))"));
@@ -57,7 +57,7 @@ TEST(Statements, AnOmittedColumnIsNowhere) {
 TEST(Statements, ATombstoneHasTheKeyOnly) {
     const std::string sql = statement_sql(orders(), Action::tombstone, {});
     EXPECT_THAT(sql, Not(HasSubstr("doc")));
-    EXPECT_THAT(sql, HasSubstr(R"(($4::timestamptz[])[x."_origin"], true FROM)"));
+    EXPECT_THAT(sql, HasSubstr(R"(($4::timestamptz[])[abs(x."_origin")], true FROM)"));
 }
 
 TEST(Statements, ADeleteFindsByTheWholeKey) {

@@ -12,6 +12,23 @@ bool is(const char* value, const char* word) {
     return strcmp(value, word) == 0;
 }
 
+// White space of SQL (scansup.c, scanner_isspace).
+bool is_blank(char c) {
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+// An item without the blanks around it, as in PostgreSQL's own lists of names (varlena.c,
+// SplitIdentifierString); in a name they need quotes there.
+char* trimmed(char* item) {
+    while (is_blank(*item))
+        ++item;
+    char* end = item + strlen(item);
+    while (end > item && is_blank(end[-1]))
+        --end;
+    *end = '\0';
+    return item;
+}
+
 // The next item of a comma-separated list, cut at its separator; commas and dots inside double quotes are
 // part of a name. Null at the end of the list.
 char* next_item(char** rest) {
@@ -23,11 +40,11 @@ char* next_item(char** rest) {
         if (*at == ',' && !quoted) {
             *at = '\0';
             *rest = at + 1;
-            return item;
+            return trimmed(item);
         }
     }
     *rest = nullptr;
-    return item;
+    return trimmed(item);
 }
 
 // Splits name.name[.name] in place, taking the quotes off ("" is a quote). False unless there are exactly n
@@ -86,7 +103,7 @@ bool add_columns(List** target, const char* value, bool masked) {
     while (char* item = next_item(&rest)) {
         const MaskKind mask = masked ? take_mask(item) : MaskKind::none;
         char* parts[3];
-        if (masked != (mask != MaskKind::none) || !split_name(item, parts, 3)) return false;
+        if (masked != (mask != MaskKind::none) || !split_name(trimmed(item), parts, 3)) return false;
         auto* column = static_cast<ColumnRule*>(palloc(sizeof(ColumnRule)));
         *column = {parts[0], parts[1], parts[2], mask};
         *target = lappend(*target, column);

@@ -42,8 +42,8 @@ struct Rules {
     List* publication_names;  // of char*
 };
 
-// Each takes a comma-separated list; dots and commas inside double quotes are part of a name. False where
-// the text is no such list, or empty.
+// Each takes a comma-separated list, with blanks around its items or without; dots and commas inside double
+// quotes are part of a name, and so are blanks at its ends. False where the text is no such list, or empty.
 bool rules_include(Rules* rules, const char* patterns);
 bool rules_exclude(Rules* rules, const char* patterns);
 bool rules_show_columns(Rules* rules, const char* columns);

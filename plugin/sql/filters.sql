@@ -31,6 +31,10 @@ SELECT pg_temp.seen('include_tables', 'filters.o*er*,filters_b.*');
 SELECT pg_temp.seen('include_tables', '*.*', 'exclude_tables', '*.orders*');
 SELECT pg_temp.seen('exclude_tables', 'filters.*');
 SELECT pg_temp.seen('include_tables', 'filters.orders,filters.other', 'exclude_tables', 'filters.other');
+-- blanks around an item are none of its names
+SELECT pg_temp.seen('include_tables', ' filters.orders , filters.other ', 'exclude_tables', E'filters_b.*,\tfilters.other');
+SELECT pg_temp.seen('include_tables', 'filters.orders," filters".other,filters."other "');
+SELECT pg_temp.seen('include_tables', 'filters.orders, ');
 -- an exclusion that excludes nothing is told, unless it has a *
 SELECT pg_temp.seen('include_tables', '*.other*', 'exclude_tables', 'filters.Other,filters.none,filters.x*,filters.orders');
 SELECT pg_temp.seen('include_tables', 'FILTERS.orders') IS NULL;

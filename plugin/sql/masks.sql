@@ -15,7 +15,7 @@ INSERT INTO people VALUES (1, '123-45-6789', 'a@example.org', '{"x":null}', 1), 
 UPDATE people SET ssn = '987-65-4321' WHERE id = 1;
 INSERT INTO keyless VALUES (1, 'hidden');
 UPDATE keyless SET secret = 'hidden too';
-SELECT pg_temp.peek('masks', 'mask', 'masks.people.ssn:redact,masks.people.doc:redact,masks.people.email:redact,masks.keyless.secret:redact');
+SELECT pg_temp.peek('masks', 'mask', 'masks.people.ssn:redact, masks.people.doc :redact ,masks.people.email:redact,masks.keyless.secret:redact');
 -- the digest is salted with the system's identifier, which every cluster has its own of
 CREATE FUNCTION pg_temp.hashed() RETURNS TABLE (op text, id text, field text, digest text) LANGUAGE sql AS $$
     SELECT e ->> 'op_type', e -> 'key' ->> 'id', image || '.' || f.key, f.value

@@ -26,12 +26,22 @@ std::string without(std::string text, std::string_view part) {
     return text;
 }
 
-constexpr const char* const quoting = "; a name with a dot or comma in it goes into double quotes";
+constexpr const char* const quoting =
+    "; a name with a dot or comma in it, or a blank at its end, goes into double quotes";
+
+// The plugin does not count blanks around an item to its names; here they are refused, so that both mean the
+// same table.
+bool has_blank_ends(std::string_view text) {
+    constexpr std::string_view blanks = " \t\n\v\f\r";
+    return !text.empty() &&
+           (blanks.find(text.front()) != blanks.npos || blanks.find(text.back()) != blanks.npos);
+}
 
 // name.name… of exactly n parts, none empty; dots and commas inside double quotes belong to a name ("" is a
-// quote there). This is the plugin's own grammar (plugin/options.cpp, split_name): items are sent joined by
+// quote there). This is the plugin's own grammar (plugin/rules.cpp, split_name): items are sent joined by
 // commas.
 bool is_dotted_name(std::string_view text, int n) {
+    if (has_blank_ends(text)) return false;
     int parts = 1;
     bool quoted = false;
     bool empty = true;

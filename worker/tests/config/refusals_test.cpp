@@ -109,13 +109,16 @@ TEST(Refusal, RefusesBadSnapshots) {
 }
 
 TEST(Refusal, RefusesBadPatterns) {
-    for (const char* pattern : {"orders", ".orders", "public.", "a.b,c.d", "a.b.c", "a.b\\\"c", "''"})
+    for (const char* pattern :
+         {"orders", ".orders", "public.", "a.b,c.d", "a.b.c", "a.b\\\"c", "''", " a.b", "a.b "})
         EXPECT_THAT(refused(with_source(std::string("tables: {include: [\"") + pattern + "\"]}")),
                     HasSubstr("include"))
             << pattern;
-    EXPECT_TRUE(load(with_source(R"(tables: {include: ['a."b.c"', '*.*', '"x,y".z', 'a."""q"""']})")).config);
-    for (const char* mask :
-         {"public.users.ssn", "users.ssn:redact", "a.b.c:drop", "a.b.:hash", ":hash", "a.b.c,d:hash"})
+    EXPECT_TRUE(
+        load(with_source(R"(tables: {include: ['a."b.c"', '*.*', '"x,y".z', '" a"."b "', 'a."""q"""']})"))
+            .config);
+    for (const char* mask : {"public.users.ssn", "users.ssn:redact", "a.b.c:drop", "a.b.:hash", ":hash",
+                             "a.b.c,d:hash", " a.b.c:hash", "a.b.c :hash"})
         EXPECT_THAT(refused(with_source(std::string("masks: [\"") + mask + "\"]")), HasSubstr("masks[0]: "))
             << mask;
     EXPECT_THAT(refused(with_source("publications: ['a,b']")), HasSubstr("publications[0]: "));

@@ -196,7 +196,7 @@ void print_finding(const std::string& pipeline, const source::Finding& finding, 
 int check(const cli::Command& command, const config::Config& config) {
     bool error = false;
     for (const config::Pipeline& pipeline : config.pipelines) {
-        for (const source::Finding& finding : source::check_source(pipeline.source, pipeline.snapshot.mode)) {
+        for (const source::Finding& finding : source::check_source(pipeline.source, pipeline.snapshot)) {
             print_finding(pipeline.name, finding, command.report);
             error = error || finding.severity == source::Severity::error;
         }

@@ -6,6 +6,7 @@
 #include "source/preflight_judge.h"
 #include "source/replication_stream.h"
 #include "source/snapshot_condition.h"
+#include "source/snapshot_signal.h"
 #include "source/source_connection.h"
 
 namespace cdc::source {
@@ -143,9 +144,33 @@ void check_policy(pq::Connection& sql, const config::Source& source, std::vector
     }
 }
 
+// Requests to read a table beside the stream: a snapshot that resumes makes some by itself.
+void check_requests(pq::Connection& sql, const ServerFacts& facts, const config::Snapshot& snapshot,
+                    std::vector<Finding>& findings) {
+    if (snapshot.resumable && snapshot.mode != config::SnapshotMode::never) {
+        if (const Status may = check_may_request(sql); !may.ok()) return add_error(findings, may);
+    }
+    auto taken = has_snapshot_signals(sql);
+    if (!taken.ok()) return add_error(findings, taken.status());
+    if (*taken) {
+        findings.push_back({Severity::ok,
+                            "requests for snapshots of single tables are taken "
+                            "(cdc_envelope.snapshot_signal)",
+                            {}});
+        return;
+    }
+    const auto role = sql.quote_identifier(facts.role);
+    findings.push_back({Severity::ok,
+                        "requests for snapshots of single tables are not taken: the role may not read and "
+                        "update cdc_envelope.snapshot_signal",
+                        "GRANT SELECT, UPDATE ON cdc_envelope.snapshot_signal TO " +
+                            (role.ok() ? *role : facts.role) + ";"});
+}
+
 }  // namespace
 
-std::vector<Finding> check_source(const config::Source& source, config::SnapshotMode mode) {
+std::vector<Finding> check_source(const config::Source& source, const config::Snapshot& snapshot) {
+    const config::SnapshotMode mode = snapshot.mode;
     std::vector<Finding> findings;
     auto sql = open_source_connection(source.dsn, application_name, pq::Mode::sql);
     if (!sql.ok()) {
@@ -165,6 +190,7 @@ std::vector<Finding> check_source(const config::Source& source, config::Snapshot
         probe_plugin(source, findings);
     check_slot(*sql, *facts, source, mode, findings);
     if (facts->extension_usable) check_policy(*sql, source, findings);
+    if (facts->extension_usable && !facts->standby) check_requests(*sql, *facts, snapshot, findings);
     auto tables = captured_tables(*sql, source);
     if (tables.ok()) {
         add(findings, judge_tables(*tables, facts->role, mode));

@@ -23,6 +23,6 @@ struct Finding {
     std::string mend;  // empty where nothing is to be done
 };
 
-std::vector<Finding> check_source(const config::Source& source, config::SnapshotMode mode);
+std::vector<Finding> check_source(const config::Source& source, const config::Snapshot& snapshot);
 
 }  // namespace cdc::source

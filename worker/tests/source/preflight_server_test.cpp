@@ -11,7 +11,6 @@
 namespace cdc::source {
 namespace {
 
-using config::SnapshotMode;
 using ::testing::HasSubstr;
 
 class PreflightOnServer : public SourceTest {
@@ -20,7 +19,7 @@ class PreflightOnServer : public SourceTest {
         config::Source source = source_;
         source.dsn = dsn;
         source.slot = slot_name();
-        return check_source(source, SnapshotMode::initial);
+        return check_source(source, snapshot_);
     }
     // The finding whose text holds `what`; an empty one where there is none.
     static Finding found(const std::vector<Finding>& findings, const std::string& what) {
@@ -29,6 +28,7 @@ class PreflightOnServer : public SourceTest {
         return at == findings.end() ? Finding{} : *at;
     }
     config::Source source_;
+    config::Snapshot snapshot_;
 };
 
 TEST_F(PreflightOnServer, a_server_set_up_right_has_no_error) {
@@ -57,6 +57,29 @@ TEST_F(PreflightOnServer, each_line_that_mends_mends) {
         const Finding after = found(check(dsn), what);
         EXPECT_TRUE(after.what.empty() || after.mend != before.mend) << after.what;
     }
+    run("DROP OWNED BY " + role + "; DROP ROLE " + role);
+}
+
+// Nobody need make requests; a snapshot that resumes can't do without.
+TEST_F(PreflightOnServer, a_right_on_the_requests_that_is_missing_is_told_before_one_waits_for_ever) {
+    EXPECT_EQ(found(check(dsn_), "are taken").mend, "");
+    const std::string role = name_ + "_reader";
+    run("CREATE ROLE " + role + " LOGIN REPLICATION; GRANT USAGE ON SCHEMA cdc_envelope TO " + role +
+        "; GRANT SELECT ON cdc_envelope.schema_history TO " + role);
+    const std::string dsn = dsn_ + " user=" + role;
+    const Finding untaken = found(check(dsn), "are not taken");
+    EXPECT_EQ(untaken.severity, Severity::ok);
+    snapshot_.resumable = true;
+    const Finding refused = found(check(dsn), "snapshot.resumable");
+    EXPECT_EQ(refused.severity, Severity::error);
+    ASSERT_NE(untaken.mend, "");
+    run(untaken.mend);
+    EXPECT_NE(found(check(dsn), "snapshot.resumable").what, "") << "it makes requests too";
+    ASSERT_NE(refused.mend, "");
+    run(refused.mend);
+    EXPECT_EQ(found(check(dsn), "snapshot.resumable").what, "");
+    EXPECT_EQ(found(check(dsn), "are taken").severity, Severity::ok);
+    EXPECT_NE(found(check(dsn), "are taken").what, "");
     run("DROP OWNED BY " + role + "; DROP ROLE " + role);
 }
 

@@ -123,6 +123,7 @@ void KafkaSink::close() {
     dead_letters_.close();
     topics_.close();
     producers_.reset();
+    run_.clear();
     held_.clear();
     held_bytes_ = 0;
     advance_to_ = {};

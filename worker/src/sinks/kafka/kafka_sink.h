@@ -34,6 +34,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "config/config.h"
@@ -102,8 +103,10 @@ class KafkaSink final : public Sink, private kafka::ProducerListener {
     Status hand_over_all(std::chrono::milliseconds stall);
     Status hand_over(const SlicePtr& slice);
     Status send(Entry& entry, const Event& event);
+    Status send_run(Entry& entry);
     Status send_key_change(Entry& entry, kafka::Topic& topic, const Event& event);
     Status produced(Entry& entry, const kafka::Topic& topic, const Event& event, rd_kafka_resp_err_t error);
+    Status not_taken(const kafka::Topic& topic, const Event& event, rd_kafka_resp_err_t error);
     Status park(Entry& entry, const kafka::Topic& topic, const Event& event, const std::string& reason);
 
     void serve(std::chrono::milliseconds timeout);
@@ -117,6 +120,17 @@ class KafkaSink final : public Sink, private kafka::ProducerListener {
     void on_trouble(rd_kafka_resp_err_t error, std::string_view text) override;
     void on_topic_created(void* opaque, rd_kafka_resp_err_t error, std::string_view text) override;
 
+    // Events of one slice and one topic that go to librdkafka together; empty but while a slice is handed
+    // over.
+    struct Run {
+        kafka::Topic* topic = nullptr;
+        std::vector<rd_kafka_message_t> messages;
+        std::vector<const Event*> events;  // of each message
+
+        void add(kafka::Topic& to, std::string_view key, const Event& event, Entry* entry);
+        void clear();
+    };
+
     const config::KafkaSink config_;
     kafka::Topics topics_;
     kafka::DeliveryWindow window_;
@@ -126,7 +140,8 @@ class KafkaSink final : public Sink, private kafka::ProducerListener {
     std::optional<kafka::BrokerWatch> watch_;
     TransactionCount count_;
     std::size_t batch_bytes_ = 0;  // more than this is alone in its produce request
-    std::deque<SlicePtr> held_;    // written, and not handed over to librdkafka yet
+    Run run_;
+    std::deque<SlicePtr> held_;  // written, and not handed over to librdkafka yet
     std::size_t held_bytes_ = 0;
     std::size_t most_held_ = 0;
     std::size_t round_bytes_ = 0;

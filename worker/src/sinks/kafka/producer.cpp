@@ -107,6 +107,11 @@ rd_kafka_resp_err_t Producer::produce(rd_kafka_topic_t* topic, std::string_view 
     return produce(topic, RD_KAFKA_PARTITION_UA, 0, key, value, opaque);
 }
 
+void Producer::produce_all(rd_kafka_topic_t* topic, std::span<rd_kafka_message_t> messages) {
+    rd_kafka_produce_batch(topic, RD_KAFKA_PARTITION_UA, 0, messages.data(),
+                           static_cast<int>(messages.size()));
+}
+
 rd_kafka_resp_err_t Producer::produce_copy(rd_kafka_topic_t* topic, std::string_view key,
                                            std::string_view value, void* opaque) {
     return produce(topic, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY, key, value, opaque);

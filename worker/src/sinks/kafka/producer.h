@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -66,6 +67,9 @@ class Producer {
     // is destroyed; a null data() is a null value. key is copied; a null data() is a null key.
     rd_kafka_resp_err_t produce(rd_kafka_topic_t* topic, std::string_view key, std::string_view value,
                                 void* opaque);
+    // The same for many at once, in their order: of each message payload, len, key, key_len and _private are
+    // given, and err is set. Cheaper by two looks at the clock and a lock a message.
+    void produce_all(rd_kafka_topic_t* topic, std::span<rd_kafka_message_t> messages);
     // The same with a value that librdkafka copies.
     rd_kafka_resp_err_t produce_copy(rd_kafka_topic_t* topic, std::string_view key, std::string_view value,
                                      void* opaque);

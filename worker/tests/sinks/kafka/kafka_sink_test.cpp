@@ -122,6 +122,32 @@ TEST_F(KafkaSinkTest, AChangedKeyIsDeletedUnderTheOldOneAndWrittenUnderTheNew) {
     EXPECT_THAT(by_key[R"({"id":2})"], ElementsAre(slices[0]->events[1].line));
 }
 
+// Events of a slice go to librdkafka together where nothing of another kind stands between them.
+TEST_F(KafkaSinkTest, WhatASliceDoesToOneKeyStaysInItsOrderAroundDerivedMessages) {
+    config::KafkaSink asked = config();
+    asked.tombstones = true;
+    KafkaSink sink(asked);
+    ASSERT_TRUE(sink.open({}).ok());
+    const Row inserted = make_row(Op::insert, "1", "null", R"({"id":1})");
+    Row other = inserted;
+    other.table = "other";
+    Row moved = make_row(Op::update, "2", R"({"id":1})", R"({"id":2})");
+    moved.old_source_id = "pg://c/db/public.orders/PK:1";
+    const Row removed = make_row(Op::remove, "1", R"({"id":1})", "null");
+    const auto slices = make_transaction(Lsn{0x100}, Lsn{0x180},
+                                         {inserted, moved, inserted, other, inserted, removed, inserted});
+    write_all(sink, slices);
+    ASSERT_TRUE(sink.flush(patience).ok());
+    std::string of_key;  // the op of each message under it, 0: a tombstone
+    for (const Record& record : read("public.orders")) {
+        if (record.key != R"({"id":1})") continue;
+        const std::string value = record.value.value_or(R"("op_type":"0")");
+        of_key += value.at(value.find("\"op_type\":\"") + 11);
+    }
+    EXPECT_EQ(of_key, "cd0ccd0c");
+    EXPECT_EQ(read("public.other").size(), 1U);
+}
+
 // The bytes are the slice's own, so the slice must live exactly as long as somebody sends from it. Under
 // AddressSanitizer a slice that is let go too early is found here.
 TEST_F(KafkaSinkTest, KeepsASliceUntilItsMessagesAreAcknowledgedAndNoLonger) {

@@ -326,6 +326,7 @@ CREATE TABLE cdc_envelope.snapshot_signal (
     run_id         text,                               -- beside each event that was read: the Kafka header cdc-run
     rows_read      bigint NOT NULL DEFAULT 0,          -- delivered
     rows_left_out  bigint NOT NULL DEFAULT 0,          -- the stream had told of them meanwhile
+    bytes_read     bigint NOT NULL DEFAULT 0,          -- of the events delivered
     chunks         bigint NOT NULL DEFAULT 0,
     estimated_rows bigint,
     started_at     timestamptz,

@@ -140,11 +140,16 @@ my $holder = projection_node($node)->background_psql('projection');
 $holder->query_safe('BEGIN; LOCK TABLE doc IN EXCLUSIVE MODE');
 is((command('resume'))[0], 0, 'resumed');
 ok(wait_until(sub { $worker->log =~ /snapshot 5 reads chunk 1 of/ }), 'its first chunk is read');
-select(undef, undef, undef, 1.5);
+select(undef, undef, undef, 10.5);    # longer than the log is silent about a run
 unlike($worker->log, qr/snapshot 5 reads chunk 2 of/, '… and no other, as it is not stored');
+($code, $out) = command('status', '--table', 'public.doc');
+like($out, qr/^beside: 5 public\.doc running, 0 rows of about \d+ \(0 %\) in 0 chunks/m, 'the status tells how far it is');
 $holder->query_safe('ROLLBACK');
 $holder->quit;
 ok(wait_until(sub { state_of(5) eq 'done' }), '… and done') or diag($worker->log);
+like($worker->log, qr/snapshot 5 of public\.doc: [1-9]\d* rows of about \d+ \(\d+ %\) in [1-9]\d* chunks, .*, \d+ rows\/s/, 'the log tells how far it was');
+($code, $out) = command('status', '--table', 'public.doc');
+like($out, qr/^beside: 5 public\.doc done, [1-9]\d* rows in \d+ chunks, [1-9]\d*\.\d MiB/m, '… and the status what it took');
 same_rows($node, 'doc');
 is($worker->stop, 0, 'a clean stop');
 done_testing();

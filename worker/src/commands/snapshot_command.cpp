@@ -1,6 +1,5 @@
 #include "commands/snapshot_command.h"
 
-#include <algorithm>
 #include <cstdio>
 
 #include "cli/exit_code.h"
@@ -50,21 +49,12 @@ Result<int> start(pq::Connection& sql, const cli::Command& command, const config
     return made;
 }
 
-// rows of about N (P %), R rows/s, about S s left
 void print_status(const std::string& pipeline, const source::SnapshotSignal& signal) {
     const double passed = static_cast<double>(signal.rows + signal.left_out);
     const double rate = signal.seconds > 0 ? passed / signal.seconds : 0;
-    std::printf("%s: %lld %s.%s %s, %lld rows", pipeline.c_str(), static_cast<long long>(signal.id),
+    std::printf("%s: %lld %s.%s %s, %s", pipeline.c_str(), static_cast<long long>(signal.id),
                 signal.schema.c_str(), signal.table.c_str(), signal.state.c_str(),
-                static_cast<long long>(signal.rows));
-    const auto expected = static_cast<double>(signal.estimated_rows);
-    if (signal.state == "running" && expected > 0 && signal.condition.empty())
-        std::printf(" of about %.0f (%.0f %%)", expected, std::min(100.0, 100 * passed / expected));
-    std::printf(" in %lld chunks, %lld left out as newer ones had come",
-                static_cast<long long>(signal.chunks), static_cast<long long>(signal.left_out));
-    if (rate > 0) std::printf(", %.0f rows/s", rate);
-    if (signal.state == "running" && rate > 0 && expected > passed && signal.condition.empty())
-        std::printf(", about %.0f s left", (expected - passed) / rate);
+                source::progress_text(signal, rate).c_str());
     if (!signal.message.empty()) std::printf("; %s", signal.message.c_str());
     std::printf("\n");
 }

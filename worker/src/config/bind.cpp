@@ -103,6 +103,7 @@ class Binder {
         snapshot.chunk_rows = static_cast<std::int64_t>(section.value("chunk_rows").number);
         snapshot.readers = static_cast<int>(section.value("readers").number);
         snapshot.resumable = section.value("resumable").boolean;
+        snapshot.chunk_time = std::chrono::milliseconds(section.value("chunk_time").number);
         return snapshot;
     }
 

@@ -55,9 +55,10 @@ enum class SnapshotMode { initial, initial_only, never, always, when_needed };
 
 struct Snapshot {
     SnapshotMode mode = SnapshotMode::initial;
-    std::int64_t chunk_rows = 10000;  // about how many rows are read by one statement
-    int readers = 2;                  // connections that read side by side
-    bool resumable = false;           // tables with a key are left to runs beside the stream
+    std::int64_t chunk_rows = 10000;              // about how many rows are read by one statement
+    int readers = 2;                              // connections that read side by side
+    bool resumable = false;                       // tables with a key are left to runs beside the stream
+    std::chrono::milliseconds chunk_time{10000};  // how long a chunk beside the stream is read
 };
 
 // What is done where the events' bytes would differ in form from those delivered before.

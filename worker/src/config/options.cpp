@@ -260,6 +260,16 @@ std::vector<Option> pipeline_options() {
              "point, before streaming; those with one are read beside the stream "
              "([snapshots.md](snapshots.md)), one after another. The role needs SELECT, INSERT and UPDATE "
              "on `cdc_envelope.snapshot_signal`. Not with `initial_only` and `always`."},
+        {.path = "pipelines[].snapshot.chunk_time",
+         .type = Type::duration,
+         .default_text = "10s",
+         .minimum = second / 10,
+         .maximum = hour,
+         .description =
+             "How long a chunk that is read beside the stream ([snapshots.md](snapshots.md)) may take, and "
+             "so "
+             "hold a transaction open: it ends after the rows that have come by then. One that begins with a "
+             "search or a sort ends after its first rows."},
         {.path = "pipelines[].memory_limit",
          .type = Type::bytes,
          .default_text = "32MiB",

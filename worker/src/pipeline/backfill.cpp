@@ -21,6 +21,7 @@ Backfill::~Backfill() {
     stop_.signal();
     moved_on_.notify_all();
     if (thread_.joinable()) thread_.join();
+    parts_.statistics.run.store(0);
 }
 
 bool Backfill::stopping() const {
@@ -122,7 +123,7 @@ Result<std::vector<SlicePtr>> Backfill::take_due(Lsn reached) {
     if (!window_ || !window_->is_open() || window_->mark() > reached) return slices;
     const ChunkWindow::Closed closed = window_->close();
     delivered_ = Delivered{closed.whole, static_cast<std::int64_t>(closed.rows.size()),
-                           static_cast<std::int64_t>(closed.left_out), 0};
+                           static_cast<std::int64_t>(closed.left_out), 0, 0};
     if (closed.whole) {
         const incremental::RowsToReadAgain& again = window_->read_again();
         ++progress_.chunks;
@@ -135,6 +136,8 @@ Result<std::vector<SlicePtr>> Backfill::take_due(Lsn reached) {
         slices = to_slices(closed, failure);
         if (!failure.ok()) return failure;
         delivered_->number = handed_over_;
+        for (const SlicePtr& slice : slices)
+            delivered_->bytes += static_cast<std::int64_t>(slice->bytes.size());
     }
     lease_.release();
     moved_on_.notify_all();

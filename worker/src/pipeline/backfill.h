@@ -28,6 +28,7 @@
 #include "incremental/chunk_window.h"
 #include "incremental/run_progress.h"
 #include "pipeline/slice_builder.h"
+#include "pipeline/statistics.h"
 #include "source/key_chunk.h"
 #include "source/snapshot_signal.h"
 
@@ -39,6 +40,7 @@ class Backfill {
         const config::Pipeline& config;
         const std::string& application_name;
         ByteBudget& budget;
+        Statistics& statistics;
         // Of each sink: the progress that it stores; empty where it keeps none, or has none yet.
         std::vector<std::string> stored;
     };
@@ -70,6 +72,7 @@ class Backfill {
         bool whole = false;
         std::int64_t rows = 0;
         std::int64_t left_out = 0;
+        std::int64_t bytes = 0;
         std::uint64_t number = 0;  // of the progress that has it
     };
 
@@ -85,6 +88,7 @@ class Backfill {
     Status forget_seen();
     Result<Delivered> wait_for_delivery();
     Status wait_until_stored(std::uint64_t number);
+    Status progressed(Signal& signal, const Delivered& delivered);
     Status end(Signal& signal, const char* state, const std::string& message);
     std::optional<incremental::RunProgress> stored_progress(const Signal& signal) const;
     void activate(incremental::RunProgress progress);
@@ -100,6 +104,9 @@ class Backfill {
     // The reading thread's, once it runs.
     std::optional<pq::Connection> sql_;
     source::KeyTable table_;
+    // Since when, from how many rows on, and when it was last said how far the run under way is.
+    std::chrono::steady_clock::time_point began_, told_;
+    std::int64_t rows_before_ = 0;
     SliceBuilder builder_;  // the pipeline's thread
 
     mutable std::mutex mutex_;                        // guards what follows

@@ -21,6 +21,7 @@ namespace {
 
 constexpr auto look_interval = 5s;  // for signals whose notification was lost with a connection
 constexpr auto retry_interval = 1s;
+constexpr auto tell_interval = 10s;  // how often the log says how far a run is
 
 std::string random_id() {
     std::random_device device;
@@ -39,6 +40,12 @@ const char* const writers_sql =
     "(SELECT oid FROM pg_database WHERE datname = current_database()) AND l.mode IN ('RowExclusiveLock', "
     "'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock') AND l.pid IS DISTINCT FROM "
     "pg_backend_pid()";
+
+void tell_statistics(Statistics& statistics, const source::SnapshotSignal& signal) {
+    statistics.run_rows.store(signal.rows + signal.left_out);
+    statistics.run_percent.store(source::percent_of(signal).value_or(-1));
+    statistics.run.store(signal.id);
+}
 
 }  // namespace
 
@@ -96,6 +103,7 @@ Status Backfill::end(Signal& signal, const char* state, const std::string& messa
         window_.reset();
         lease_.release();
     }
+    parts_.statistics.run.store(0);
     signal.state = state;
     signal.message = message;
     log_info("pipeline {}: snapshot {} of {}.{} is {}: {} rows in {} chunks{}", parts_.config.name, signal.id,
@@ -111,7 +119,7 @@ Status Backfill::handle(Signal signal) {
     }();
     if (!under_way) {
         signal.run_id = random_id();
-        signal.rows = signal.left_out = signal.chunks = 0;
+        signal.rows = signal.left_out = signal.bytes = signal.chunks = 0;
     }
     const Status status = read_table(signal);
     if (status.ok() || status.code() == StatusCode::retry) return status;
@@ -166,6 +174,9 @@ Status Backfill::read_table(Signal& signal) {
                  source::display_name(table_.table), signal.run_id);
     }
     signal.message.clear();
+    began_ = told_ = std::chrono::steady_clock::now();
+    rows_before_ = signal.rows + signal.left_out;
+    tell_statistics(parts_.statistics, signal);
     CDC_RETURN_IF_ERROR(source::report(*sql_, signal));
     CDC_RETURN_IF_ERROR(wait_for_writers(signal));
     for (;;) {
@@ -190,6 +201,7 @@ Status Backfill::read_one(Signal& signal) {
     request.condition = signal.condition;
     request.max_rows = static_cast<std::size_t>(signal.chunk_rows);
     request.max_bytes = parts_.config.memory_limit / 4;
+    request.max_time = parts_.config.snapshot.chunk_time;
     {
         const std::lock_guard lock(mutex_);
         request.again = window_->read_again().keys();
@@ -224,11 +236,25 @@ Status Backfill::read_one(Signal& signal) {
     // The next one is read when no crash can make this one be read again.
     CDC_RETURN_IF_ERROR(wait_until_stored(delivered->number));
     if (stopping()) return {};
-    signal.rows += delivered->rows;
-    signal.left_out += delivered->left_out;
+    return progressed(signal, *delivered);
+}
+
+Status Backfill::progressed(Signal& signal, const Delivered& delivered) {
+    signal.rows += delivered.rows;
+    signal.left_out += delivered.left_out;
+    signal.bytes += delivered.bytes;
     {
         const std::lock_guard lock(mutex_);
         signal.chunks = progress_.chunks;
+    }
+    tell_statistics(parts_.statistics, signal);
+    const auto now = std::chrono::steady_clock::now();
+    if (now - told_ >= tell_interval) {
+        told_ = now;
+        const double rows = static_cast<double>(signal.rows + signal.left_out - rows_before_);
+        const double seconds = std::chrono::duration<double>(now - began_).count();
+        log_info("pipeline {}: snapshot {} of {}: {}", parts_.config.name, signal.id,
+                 source::display_name(table_.table), source::progress_text(signal, rows / seconds));
     }
     return source::report(*sql_, signal);
 }

@@ -119,7 +119,7 @@ Status Pipeline::run_with(SinkGroup& sinks) {
     if (config_.slot.failover)
         CDC_RETURN_IF_ERROR(source::ensure_failover(source.dsn, application_name_, source.slot));
 
-    Backfill backfill({config_, application_name_, budget_, snapshot_progress_});
+    Backfill backfill({config_, application_name_, budget_, statistics_, snapshot_progress_});
     CDC_RETURN_IF_ERROR(backfill.start());
     CDC_RETURN_IF_ERROR(stream->start(source.slot, *start_lsn, source::stream_options(source)));
     CDC_RETURN_IF_ERROR(sinks.begin_streaming(positions_for(*start_lsn)));

@@ -67,10 +67,19 @@ std::string ProgressLine::snapshot_line() const {
 
 std::string ProgressLine::stream_line(double seconds) {
     const std::int64_t events = statistics_.events.load();
-    return fmt::format("{}: streaming, {} events in {} transactions, {} events/s, {:.1f} MiB held{}",
+    return fmt::format("{}: streaming, {} events in {} transactions, {} events/s, {:.1f} MiB held{}{}",
                        pipeline_, events, statistics_.transactions.load(),
                        rate(events, last_events_, seconds),
-                       static_cast<double>(statistics_.held_bytes.load()) / kMebibyte, latencies());
+                       static_cast<double>(statistics_.held_bytes.load()) / kMebibyte, run(), latencies());
+}
+
+// The table that is read beside the stream.
+std::string ProgressLine::run() const {
+    const std::int64_t signal = statistics_.run.load();
+    if (signal == 0) return {};
+    const int percent = statistics_.run_percent.load();
+    return fmt::format(", snapshot {}: {} rows{}", signal, statistics_.run_rows.load(),
+                       percent < 0 ? std::string() : fmt::format(" ({} %)", percent));
 }
 
 std::string ProgressLine::latencies() const {

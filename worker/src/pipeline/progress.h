@@ -26,6 +26,7 @@ class ProgressLine {
     using Clock = std::chrono::steady_clock;
 
     std::string stream_line(double seconds);
+    std::string run() const;
     std::string latencies() const;
 
     const std::string pipeline_;

@@ -30,6 +30,9 @@ struct Statistics {
     std::atomic<std::int64_t> snapshot_pages{0};           // of the tables, in chunks that are read whole
     std::atomic<std::int64_t> snapshot_pages_expected{0};  // of all tables
     std::atomic<std::int64_t> snapshot_began{0};           // steady clock, its own ticks
+    std::atomic<std::int64_t> run{0};                      // reading a table beside the stream: its request
+    std::atomic<std::int64_t> run_rows{0};                 // of that run, left out ones too
+    std::atomic<int> run_percent{-1};                      // -1: not known
     std::atomic<std::int64_t> events{0};                   // streamed, without b and e
     std::atomic<std::int64_t> transactions{0};
     std::atomic<std::int64_t> bytes{0};           // of envelopes, snapshot and stream

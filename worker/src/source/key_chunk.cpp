@@ -101,7 +101,13 @@ class Reading {
     Status read_range();
     Status copy(const std::string& where, const std::string& only, const std::string& order,
                 std::size_t max_bytes);
-    Result<bool> receive();
+    enum class Received { rows, end, too_late };
+    Result<Received> receive(bool may_cut);
+    Status cut();
+    bool too_late() const {
+        return request_.max_time.count() > 0 &&
+               std::chrono::steady_clock::now() - began_ >= request_.max_time;
+    }
     Status take(std::string_view row);
     Status end_copy();
     Status refused(const Status& status) const { return status.in("table " + display_name(table_.table)); }
@@ -117,7 +123,8 @@ class Reading {
     std::unique_ptr<char, void (*)(void*)> message_{nullptr, PQfreemem};
     std::size_t taken_ = 0;  // rows of the present COPY
     std::string last_;       // its last key
-    bool cut_ = false;       // it was longer than max_bytes
+    bool cut_ = false;       // it was longer than max_bytes, or took longer than max_time
+    const std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
 };
 
 Status Reading::begin(const config::Source& source) {
@@ -163,30 +170,37 @@ Status Reading::copy(const std::string& where, const std::string& only, const st
         auto row = rows_.next();
         if (!row.ok()) return row.status();
         if (!row->has_value()) {
-            const auto more = receive();
-            if (!more.ok()) return more.status();
-            if (!*more) return end_copy();
+            const auto received = receive(max_bytes != 0);
+            if (!received.ok()) return received.status();
+            if (*received == Received::end) return end_copy();
+            if (*received == Received::too_late) return cut();
             continue;
         }
         CDC_RETURN_IF_ERROR(take(**row));
-        if (max_bytes == 0 || read_.chunk.bytes.size() - before < max_bytes) continue;
-        cut_ = true;
-        cancel_statement(sql_.native());
-        return {};
+        if (max_bytes == 0) continue;
+        if (read_.chunk.bytes.size() - before >= max_bytes || too_late()) return cut();
     }
 }
 
-// Waits for the next CopyData message; false where the COPY is over.
-Result<bool> Reading::receive() {
+// The chunk ends with the last row taken; the transaction is only good for rolling back.
+Status Reading::cut() {
+    cut_ = true;
+    cancel_statement(sql_.native());
+    return {};
+}
+
+// Waits for the next CopyData message.
+Result<Reading::Received> Reading::receive(bool may_cut) {
     for (;;) {
         char* raw = nullptr;
         const int bytes = PQgetCopyData(sql_.native(), &raw, 1);
         if (bytes > 0) {
             message_.reset(raw);
             rows_.feed({raw, static_cast<std::size_t>(bytes)});
-            return true;
+            return Received::rows;
         }
-        if (bytes < 0) return false;
+        if (bytes < 0) return Received::end;
+        if (may_cut && taken_ > 0 && too_late()) return Received::too_late;
         if (stop_ && stop_()) return Status::retry("stopped while reading a chunk");
         pollfd entry{PQsocket(sql_.native()), POLLIN, 0};
         poll(&entry, 1, wait_step_ms);

@@ -9,6 +9,7 @@
 // be read in this way; the connection is then only good for rolling back or closing.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -50,7 +51,8 @@ struct ChunkRequest {
     std::vector<std::string> again;  // keys of rows to read besides
     std::string condition;           // SQL over the table's columns; empty: all rows
     std::size_t max_rows = 10000;
-    std::size_t max_bytes = 16u << 20;  // of envelopes; one row may be longer
+    std::size_t max_bytes = 16u << 20;     // of envelopes; one row may be longer
+    std::chrono::milliseconds max_time{};  // the chunk ends when it has a row and took so long; 0: never
 };
 
 struct ReadChunk {

@@ -1,5 +1,8 @@
 #include "source/snapshot_signal.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <charconv>
 
 namespace cdc::source {
@@ -36,7 +39,8 @@ Result<std::vector<SnapshotSignal>> snapshot_signals(pq::Connection& sql, const 
     const std::string open = std::string(" AND state IN ") + open_states;
     auto rows = sql.query(
         "SELECT id, schema_name, table_name, coalesce(condition, ''), wanted, state, coalesce(run_id, ''), "
-        "rows_read, rows_left_out, chunks, coalesce(estimated_rows, 0), coalesce(extract(epoch FROM CASE "
+        "rows_read, rows_left_out, bytes_read, chunks, coalesce(estimated_rows, 0), coalesce(extract(epoch "
+        "FROM CASE "
         "WHEN "
         "state IN ('running', 'paused') THEN now() ELSE updated_at END - started_at), 0), coalesce(message, "
         "''), chunk_rows FROM cdc_envelope.snapshot_signal WHERE slot_name = $1" +
@@ -48,9 +52,30 @@ Result<std::vector<SnapshotSignal>> snapshot_signals(pq::Connection& sql, const 
         const auto text = [&](int column) { return std::string(rows->text(row, column)); };
         signals.push_back({number(text(0)), text(1), text(2), text(3), text(4), text(5), text(6),
                            number(text(7)), number(text(8)), number(text(9)), number(text(10)),
-                           number(text(13)), std::stod(text(11)), text(12)});
+                           number(text(11)), number(text(14)), std::stod(text(12)), text(13)});
     }
     return signals;
+}
+
+std::optional<int> percent_of(const SnapshotSignal& signal) {
+    if (signal.estimated_rows <= 0 || !signal.condition.empty()) return std::nullopt;
+    return static_cast<int>(
+        std::min<std::int64_t>(100, (signal.rows + signal.left_out) * 100 / signal.estimated_rows));
+}
+
+std::string progress_text(const SnapshotSignal& signal, double rate) {
+    constexpr double mebibyte = 1 << 20;
+    const bool running = signal.state == "running";
+    const std::optional<int> percent = running ? percent_of(signal) : std::nullopt;
+    std::string text = fmt::format("{} rows", signal.rows);
+    if (percent) text += fmt::format(" of about {} ({} %)", signal.estimated_rows, *percent);
+    text += fmt::format(" in {} chunks, {:.1f} MiB, {} left out as newer ones had come", signal.chunks,
+                        static_cast<double>(signal.bytes) / mebibyte, signal.left_out);
+    if (rate <= 0) return text;
+    text += fmt::format(", {:.0f} rows/s", rate);
+    const std::int64_t left = signal.estimated_rows - signal.rows - signal.left_out;
+    if (percent && left > 0) text += fmt::format(", about {:.0f} s left", static_cast<double>(left) / rate);
+    return text;
 }
 
 Result<std::optional<std::string>> wanted_of(pq::Connection& sql, std::int64_t id) {
@@ -65,16 +90,17 @@ Result<std::optional<std::string>> wanted_of(pq::Connection& sql, std::int64_t i
 Status report(pq::Connection& sql, const SnapshotSignal& signal) {
     const std::string id = std::to_string(signal.id), rows = std::to_string(signal.rows),
                       left_out = std::to_string(signal.left_out), chunks = std::to_string(signal.chunks),
-                      estimated = std::to_string(signal.estimated_rows);
+                      estimated = std::to_string(signal.estimated_rows), bytes = std::to_string(signal.bytes);
     return sql
         .query(
             "UPDATE cdc_envelope.snapshot_signal SET state = $2, run_id = nullif($3, ''), rows_read = "
             "$4::bigint, rows_left_out = $5::bigint, chunks = $6::bigint, estimated_rows = $7::bigint, "
             "message "
-            "= nullif($8, ''), started_at = coalesce(started_at, clock_timestamp()), updated_at = "
+            "= nullif($8, ''), bytes_read = $9::bigint, started_at = coalesce(started_at, "
+            "clock_timestamp()), updated_at = "
             "clock_timestamp() WHERE id = $1::bigint",
             {id.c_str(), signal.state.c_str(), signal.run_id.c_str(), rows.c_str(), left_out.c_str(),
-             chunks.c_str(), estimated.c_str(), signal.message.c_str()})
+             chunks.c_str(), estimated.c_str(), signal.message.c_str(), bytes.c_str()})
         .status();
 }
 

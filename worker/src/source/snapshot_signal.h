@@ -21,7 +21,9 @@ struct SnapshotSignal {
     std::string wanted;         // run, pause, stop
     std::string state;          // requested, running, paused, done, stopped, failed
     std::string run_id;
-    std::int64_t rows = 0, left_out = 0, chunks = 0, estimated_rows = 0;
+    std::int64_t rows = 0, left_out = 0;  // delivered, and not, as the stream had told of them
+    std::int64_t bytes = 0;               // of the events delivered
+    std::int64_t chunks = 0, estimated_rows = 0;
     std::int64_t chunk_rows = 0;  // how many rows one statement reads
     double seconds = 0;           // since it was started, or until it ended
     std::string message;
@@ -38,7 +40,13 @@ Result<std::vector<SnapshotSignal>> snapshot_signals(pq::Connection& sql, const 
 // What is wanted of a request now; nothing where somebody has deleted it.
 Result<std::optional<std::string>> wanted_of(pq::Connection& sql, std::int64_t id);
 
-// The worker's report: state, run_id, rows, left_out, chunks, estimated_rows and message.
+// How much of its table has been read, in percent of the planner's guess; nothing where that can't be told:
+// without a guess, and with a condition.
+std::optional<int> percent_of(const SnapshotSignal& signal);
+// Rows, share, bytes and chunks, and at `rate` rows a second (0: not known) the time that is left.
+std::string progress_text(const SnapshotSignal& signal, double rate);
+
+// The worker's report: state, run_id, rows, left_out, bytes, chunks, estimated_rows and message.
 Status report(pq::Connection& sql, const SnapshotSignal& signal);
 
 // Touches the request, which the stream does not capture: a commit that is in the WAL at once, so that an

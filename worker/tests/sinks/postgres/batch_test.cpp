@@ -363,6 +363,7 @@ TEST_F(BatcherTest, RowsOfASnapshotAreLinesOfACopyWhereTheTableTakesIt) {
         EXPECT_EQ(last_.parameters[0].bytes, "1\ta\\\\b\\tc\\nd\\re\"f\x01\\\\N" + rest("1", "0/100") +
                                                  "2\t\\N" + rest("2", "0/100") + "3\t" + rest("3", "0/100") +
                                                  "4\t\\N" + rest("4", "0/100"));
+        batcher_.clear();  // it points to the table
     }
 }
 

@@ -105,8 +105,9 @@ class KafkaSink final : public Sink, private kafka::ProducerListener {
     Status send(Entry& entry, const Event& event);
     Status send_run(Entry& entry);
     Status send_key_change(Entry& entry, kafka::Topic& topic, const Event& event);
-    Status produced(Entry& entry, const kafka::Topic& topic, const Event& event, rd_kafka_resp_err_t error);
-    Status not_taken(const kafka::Topic& topic, const Event& event, rd_kafka_resp_err_t error);
+    Status produced(Entry& entry, kafka::Topic& topic, const Event& event, rd_kafka_resp_err_t error);
+    Status not_taken(kafka::Topic& topic, const Event& event, rd_kafka_resp_err_t error);
+    static Status topic_refused(kafka::Topic& topic, const Status& status);
     Status park(Entry& entry, const kafka::Topic& topic, const Event& event, const std::string& reason);
 
     void serve(std::chrono::milliseconds timeout);

@@ -82,6 +82,12 @@ void KafkaSink::on_report(const rd_kafka_message_t& message) {
     }
 }
 
+// By a report, or at once where librdkafka knows of it already.
+Status KafkaSink::topic_refused(kafka::Topic& topic, const Status& status) {
+    topic.refusal = status.message();
+    return Status::retry_now(status.message() + "; events of this topic are parked from now on");
+}
+
 // A message of the event was refused: parked when it comes again, where that is asked for and can help.
 void KafkaSink::refused(const rd_kafka_message_t& message, kafka::Topic& topic, const Entry& entry) {
     const std::optional<Event> sent = kafka::event_of(message, entry.slice);
@@ -89,8 +95,7 @@ void KafkaSink::refused(const rd_kafka_message_t& message, kafka::Topic& topic, 
                                             sent, message.key == nullptr);
     const Event* const event = sent ? find_event(*entry.slice, *sent) : nullptr;
     if (dead_letters_.park() && kafka::refuses_the_topic(message.err)) {
-        topic.refusal = status.message();
-        status = Status::retry_now(status.message() + "; events of this topic are parked from now on");
+        status = topic_refused(topic, status);
     } else if (dead_letters_.park() && kafka::refuses_the_event(message.err) && event != nullptr) {
         if (message.err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE &&
             message.len + message.key_len <= batch_bytes_) {

@@ -185,8 +185,7 @@ Status KafkaSink::send_key_change(Entry& entry, kafka::Topic& topic, const Event
                     producers_->present().produce(topics_.handle(topic), change.old_key, {}, &entry));
 }
 
-Status KafkaSink::produced(Entry& entry, const kafka::Topic& topic, const Event& event,
-                           rd_kafka_resp_err_t error) {
+Status KafkaSink::produced(Entry& entry, kafka::Topic& topic, const Event& event, rd_kafka_resp_err_t error) {
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
         window_.expect(entry);
         return {};
@@ -195,7 +194,7 @@ Status KafkaSink::produced(Entry& entry, const kafka::Topic& topic, const Event&
 }
 
 // What becomes of an event that librdkafka did not take: ok where it is to be parked (by the caller).
-Status KafkaSink::not_taken(const kafka::Topic& topic, const Event& event, rd_kafka_resp_err_t error) {
+Status KafkaSink::not_taken(kafka::Topic& topic, const Event& event, rd_kafka_resp_err_t error) {
     if (error == RD_KAFKA_RESP_ERR__FATAL) {  // its report lies in the queue and says why
         serve(milliseconds(0));
         if (!failure_.ok()) return failure_;
@@ -207,6 +206,7 @@ Status KafkaSink::not_taken(const kafka::Topic& topic, const Event& event, rd_ka
     }
     Status status = kafka::delivery_failure(error, kafka::reason_of(error, topic), topic.name, event,
                                             message_key(event).empty());
+    if (dead_letters_.park() && kafka::refuses_the_topic(error)) return topic_refused(topic, status);
     if (!dead_letters_.park() || !kafka::refuses_the_event(error)) return status;
     dead_letters_.refuse(event, status.message());  // send parks it
     return {};

@@ -267,9 +267,8 @@ std::vector<Option> pipeline_options() {
          .maximum = hour,
          .description =
              "How long a chunk that is read beside the stream ([snapshots.md](snapshots.md)) may take, and "
-             "so "
-             "hold a transaction open: it ends after the rows that have come by then. One that begins with a "
-             "search or a sort ends after its first rows."},
+             "so hold a transaction open: it ends after the rows that have come by then. One that begins "
+             "with a search or a sort ends after its first rows."},
         {.path = "pipelines[].memory_limit",
          .type = Type::bytes,
          .default_text = "32MiB",

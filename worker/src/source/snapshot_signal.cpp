@@ -40,9 +40,8 @@ Result<std::vector<SnapshotSignal>> snapshot_signals(pq::Connection& sql, const 
     auto rows = sql.query(
         "SELECT id, schema_name, table_name, coalesce(condition, ''), wanted, state, coalesce(run_id, ''), "
         "rows_read, rows_left_out, bytes_read, chunks, coalesce(estimated_rows, 0), coalesce(extract(epoch "
-        "FROM CASE "
-        "WHEN "
-        "state IN ('running', 'paused') THEN now() ELSE updated_at END - started_at), 0), coalesce(message, "
+        "FROM CASE WHEN state IN ('running', 'paused') THEN now() ELSE updated_at END - started_at), 0), "
+        "coalesce(message, "
         "''), chunk_rows FROM cdc_envelope.snapshot_signal WHERE slot_name = $1" +
             (ended_too ? std::string() : open) + " ORDER BY id",
         {slot.c_str()});
@@ -95,10 +94,8 @@ Status report(pq::Connection& sql, const SnapshotSignal& signal) {
         .query(
             "UPDATE cdc_envelope.snapshot_signal SET state = $2, run_id = nullif($3, ''), rows_read = "
             "$4::bigint, rows_left_out = $5::bigint, chunks = $6::bigint, estimated_rows = $7::bigint, "
-            "message "
-            "= nullif($8, ''), bytes_read = $9::bigint, started_at = coalesce(started_at, "
-            "clock_timestamp()), updated_at = "
-            "clock_timestamp() WHERE id = $1::bigint",
+            "message = nullif($8, ''), bytes_read = $9::bigint, started_at = coalesce(started_at, "
+            "clock_timestamp()), updated_at = clock_timestamp() WHERE id = $1::bigint",
             {id.c_str(), signal.state.c_str(), signal.run_id.c_str(), rows.c_str(), left_out.c_str(),
              chunks.c_str(), estimated.c_str(), signal.message.c_str(), bytes.c_str()})
         .status();

@@ -1,4 +1,5 @@
-# SIGTERM: what is open is finished, all is confirmed, exit code 0. A second signal ends it at once.
+# SIGTERM: what is open is finished, all is confirmed, exit code 0, within shutdown_timeout whatever the sink does. A second
+# signal ends it at once. SIGHUP is the same, unless the worker was started without it.
 use strict;
 use warnings;
 use CdcTest;
@@ -51,10 +52,52 @@ cmp_ok(time() - $start, '<', 1, 'at once');
 $in .= "ROLLBACK;\n\\q\n";
 $lock->finish;
 
-$worker->start;
+# Whatever this test was started by, the terminal's end counts.
+{
+	local $SIG{HUP} = 'DEFAULT';
+	$worker->start;
+}
 ok(wait_caught_up($node, 'polite'), 'the next start goes on') or diag($worker->log);
 same_rows($node, 'tx');
+$worker->signal('HUP');
+is($worker->wait_exit, 0, 'SIGHUP: exit code 0') or diag($worker->log);
+is(one_value($node, 'projection', 'SELECT end_lsn FROM projection_position'),
+	one_value($node, 'shop', "SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = 'polite'"),
+	'SIGHUP: what is durable is confirmed');
+{
+	local $SIG{HUP} = 'IGNORE';
+	$worker->start;
+}
+ok(wait_slot_active($node, 'polite'), 'started as by nohup') or diag($worker->log);
+$worker->signal('HUP');
+is($worker->wait_exit(1), undef, 'it goes on after SIGHUP') or diag($worker->log);
 is($worker->stop, 0, 'a clean stop');
+
+# A target that does not even answer: the worker is gone when shutdown_timeout is over.
+my $stuck = CdcTest::Worker->new(
+	name     => 'polite',
+	dsn      => dsn($node, 'shop'),
+	pipeline => { shutdown_timeout => '8s' },
+	sinks    => [ postgres_sink($node) ])->start;
+ok(wait_slot_active($node, 'polite'), 'streaming again') or diag($stuck->log);
+ok(wait_caught_up($node, 'polite'), 'caught up') or diag($stuck->log);
+my $backend = one_value($node, 'projection', "SELECT pid FROM pg_stat_activity WHERE application_name = 'cdc-worker polite'");
+kill('STOP', $backend);
+# A table that it has to make: it waits for the answer.
+$node->safe_psql('shop', 'CREATE TABLE late (id int PRIMARY KEY); INSERT INTO late VALUES (1)');
+sleep(1);
+$start = time();
+$stuck->signal('TERM');
+is($stuck->wait_exit(60), 1, 'a target that hangs: exit code 1') or diag($stuck->log);
+my $took = time() - $start;
+kill('CONT', $backend);
+cmp_ok($took, '>', 4, 'it is waited for');
+cmp_ok($took, '<', 14, sprintf('within shutdown_timeout (8 s): %.1f s', $took));
+like($stuck->log, qr/still busy after shutdown_timeout/, 'and said so');
+$stuck->start;
+ok(wait_caught_up($node, 'polite'), 'the next start goes on') or diag($stuck->log);
+same_rows($node, 'late');
+is($stuck->stop, 0, 'a clean stop');
 
 # While it waits for something that does not come.
 my $waiting = CdcTest::Worker->new(

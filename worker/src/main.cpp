@@ -93,12 +93,30 @@ void print_progress(Pipelines& pipelines) {
     }
 }
 
+// SIGHUP tells of a terminal that is gone, and is no concern of a process that was started by nohup.
+bool hangup_counts() {
+    struct sigaction now = {};
+    return sigaction(SIGHUP, nullptr, &now) == 0 && now.sa_handler != SIG_IGN;
+}
+
 sigset_t stop_signals() {
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
+    if (hangup_counts()) sigaddset(&signals, SIGHUP);
     return signals;
+}
+
+const char* signal_name(int signal) {
+    switch (signal) {
+        case SIGTERM:
+            return "SIGTERM";
+        case SIGINT:
+            return "SIGINT";
+        default:
+            return "SIGHUP";
+    }
 }
 
 // Waits for the pipelines. The first signal asks them to stop; the second ends the process at once.
@@ -111,8 +129,7 @@ void supervise(Pipelines& pipelines, bool progress) {
         if (signal > 0) {
             if (stopping) _exit(cli::exit_signalled + signal);
             stopping = true;
-            log_info("stopping on {}; a second signal ends at once",
-                     signal == SIGTERM ? "SIGTERM" : "SIGINT");
+            log_info("stopping on {}; a second signal ends at once", signal_name(signal));
             for (const auto& pipeline : pipelines)
                 pipeline->request_stop();
         }

@@ -19,16 +19,16 @@ constexpr const char* const main_footer = R"(Examples:
   cdc-worker run --help                    more about one command
 
 Exit codes:
-  0    done; run: stopped by a signal, everything flushed
+  0    done; run: stopped by a signal
   1    a pipeline has stopped for a reason that needs a person
   2    wrong arguments or configuration; nothing was started
   3    check: at least one finding is an error
   128+N  a second signal (number N) while stopping: left at once, without a flush)";
 
 constexpr const char* const run_footer =
-    R"(The first SIGTERM or SIGINT finishes or gives up the open transaction, flushes the sinks, confirms the
-position and exits with 0; a second one exits at once with 128 + its number. Nothing is lost either way: what is not
-durable is sent again at the next start.
+    R"(The first SIGTERM, SIGINT or SIGHUP finishes or gives up the open transaction, flushes the sinks, confirms
+the position and exits with 0, all within shutdown_timeout; a second one exits at once with 128 + its number. Nothing is
+lost either way: what is not durable is warned of, and sent again at the next start.
 
 Examples:
   cdc-worker run -c worker.yaml
@@ -36,8 +36,8 @@ Examples:
   cdc-worker run -c worker.yaml --progress --log-level warning
 
 Exit codes:
-  0    stopped by a signal, everything flushed
-  1    a pipeline has stopped for a reason that needs a person
+  0    stopped by a signal
+  1    a pipeline has stopped for a reason that needs a person, or a sink was stuck beyond shutdown_timeout
   2    wrong arguments or configuration; nothing was started
   128+N  a second signal (number N) while stopping)";
 

@@ -4,7 +4,7 @@
 namespace cdc::cli {
 
 enum ExitCode : int {
-    exit_ok = 0,          // done; run: stopped by SIGTERM or SIGINT with everything flushed
+    exit_ok = 0,          // done; run: stopped by a signal
     exit_failure = 1,     // a pipeline has stopped for a reason that needs a person
     exit_usage = 2,       // wrong arguments or a wrong configuration; nothing was started
     exit_findings = 3,    // check: at least one finding is an error

@@ -88,14 +88,10 @@ Status Pipeline::attempt() {
 }
 
 // True where all sinks are closed. A sink that is stuck is waited for, except while stopping: then it is left
-// to its thread, which the end of the process ends.
+// to its thread, which the end of the process ends, when shutdown_timeout is over.
 bool Pipeline::close(std::unique_ptr<SinkGroup>& sinks) {
-    const auto deadline_after_stop = config_.shutdown_timeout;
-    std::optional<Clock::time_point> deadline;
-    while (!sinks->stop(1s)) {
-        if (!stop_.requested()) continue;
-        if (!deadline) deadline = Clock::now() + deadline_after_stop;
-        if (Clock::now() < *deadline) continue;
+    while (!sinks->stop(100ms)) {
+        if (!stop_.requested() || Clock::now() < stop_.since() + config_.shutdown_timeout) continue;
         [[maybe_unused]] SinkGroup* const still_in_use = sinks.release();
         return false;
     }

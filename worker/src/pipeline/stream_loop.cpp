@@ -210,15 +210,17 @@ Status StreamLoop::send_feedback() {
 bool StreamLoop::may_finish() {
     if (!builder_.in_transaction()) return true;
     if (stop_deadline_ == Clock::time_point::max()) {
-        stop_deadline_ = Clock::now() + parts_.config.shutdown_timeout / 2;
+        stop_deadline_ = parts_.stop.since() + parts_.config.shutdown_timeout / 2;
         log_info("pipeline {}: stopping after the open transaction", parts_.config.name);
     }
     return Clock::now() >= stop_deadline_;
 }
 
+// The last quarter of the time is for closing what could not be flushed.
 Status StreamLoop::finish() {
-    const Clock::time_point deadline = Clock::now() + parts_.config.shutdown_timeout / 2;
-    parts_.sinks.begin_flush(parts_.config.shutdown_timeout / 2);
+    const Clock::time_point deadline = parts_.stop.since() + parts_.config.shutdown_timeout * 3 / 4;
+    const auto left = std::chrono::floor<std::chrono::milliseconds>(deadline - Clock::now());
+    parts_.sinks.begin_flush(std::max(left, std::chrono::milliseconds(0)));
     while (!parts_.sinks.flushed() && Clock::now() < deadline) {
         CDC_RETURN_IF_ERROR(send_feedback_if_due());
         ::poll(nullptr, 0, 5);

@@ -1,10 +1,12 @@
 -- The tables of bench/decode, and a procedure that changes one of them: transactions of `batch` changes each, of which
--- one half inserts rows, three tenths update the first of them and two tenths delete the last.
+-- one half inserts rows, three tenths update the first of them and two tenths delete the last; `batch` is a multiple of ten, or 1.
 
 CREATE TABLE narrow (id bigint PRIMARY KEY, value integer);
 
 CREATE TABLE mixed (id bigint PRIMARY KEY, device integer, valid boolean, token uuid, at timestamptz,
     price numeric(12, 2), note text, doc jsonb);
+
+CREATE TABLE one_row (LIKE mixed INCLUDING INDEXES);  -- changed by transactions of one change
 
 CREATE TABLE wide_text (id bigint PRIMARY KEY, value integer, title text, body text, remark text);
 
@@ -34,15 +36,27 @@ INSERT INTO content VALUES
         'n * 1.01', 'n % 2 = 0', 'md5(n::text)::uuid', '''2026-02-07''::date + (n % 365)::int', 'n * 0.1', '(n % 1000)::int2'])[1 + c % 10], ', '
         ORDER BY c) FROM generate_series(1, 99) c), 'c10 = c10 + 1');
 
+INSERT INTO content SELECT 'one_row', columns, change FROM content WHERE shape = 'mixed';
+
 CREATE PROCEDURE change(shape text, changes int, batch int) LANGUAGE plpgsql AS $$
 DECLARE
     what content = (SELECT c FROM content c WHERE c.shape = change.shape);
+    inserts text = format('INSERT INTO %I SELECT %s FROM generate_series($1, $2 - 1) n', shape, what.columns);
+    updates text = format('UPDATE %I SET %s WHERE id >= $1 AND id < $2', shape, what.change);
+    deletes text = format('DELETE FROM %I WHERE id >= $1 AND id < $2', shape);
     first int = 0;
 BEGIN
     WHILE first < changes LOOP
-        EXECUTE format('INSERT INTO %I SELECT %s FROM generate_series(%s, %s) n', shape, what.columns, first, first + batch / 2 - 1);
-        EXECUTE format('UPDATE %I SET %s WHERE id >= %s AND id < %s', shape, what.change, first, first + batch * 3 / 10);
-        EXECUTE format('DELETE FROM %I WHERE id >= %s AND id < %s', shape, first + batch * 3 / 10, first + batch / 2);
+        IF batch = 1 THEN
+            CASE WHEN first % 10 < 5 THEN EXECUTE inserts USING first, first + 1;
+                WHEN first % 10 < 8 THEN EXECUTE updates USING first - 5, first - 4;
+                ELSE EXECUTE deletes USING first - 5, first - 4;
+            END CASE;
+        ELSE
+            EXECUTE inserts USING first, first + batch / 2;
+            EXECUTE updates USING first, first + batch * 3 / 10;
+            EXECUTE deletes USING first + batch * 3 / 10, first + batch / 2;
+        END IF;
         COMMIT;
         first = first + batch;
     END LOOP;

@@ -1,5 +1,5 @@
-# kill -9 of the worker in mid-stream, several times, and once in mid-snapshot: the projection ends up as the source is,
-# and each transaction has one row in the ledger.
+# kill -9 of the worker in mid-stream, several times, once in mid-snapshot and at each of the snapshot's named places: the
+# projection ends up as the source is, and each transaction has one row in the ledger.
 use strict;
 use warnings;
 use CdcTest;
@@ -22,8 +22,20 @@ $node->safe_psql('shop', 'DELETE FROM item WHERE id % 10 = 3');
 ok(wait_until(sub { one_value($node, 'shop', 'SELECT count(*) FROM pg_replication_slots') eq '0' }),
 	'no slot is left behind');
 
+# At its named places: before the last, where the slot stands, each start takes it anew.
+foreach my $place (qw(snapshot_begun snapshot_read snapshot_durable snapshot_finished))
+{
+	local $ENV{CDC_FAILPOINT} = "$place:kill";
+	$worker->start;
+	is($worker->wait_exit, 'signal 9', "killed at $place") or diag($worker->log);
+	$node->safe_psql('shop', 'DELETE FROM item WHERE id = (SELECT max(id) FROM item)');
+	my $left = $place eq 'snapshot_finished' ? 1 : 0;
+	ok(wait_until(sub { one_value($node, 'shop', 'SELECT count(*) FROM pg_replication_slots') eq $left }), "$left slots are left");
+}
+
 $worker->start;
-ok(wait_slot_active($node, 'killed'), 'the snapshot is done at the next start') or diag($worker->log);
+ok(wait_slot_active($node, 'killed'), 'the stream goes on from the last of them') or diag($worker->log);
+unlike($worker->log, qr/snapshot of/, 'which is not taken again');
 my $load = start_load($node, seconds => 8, clients => 2, rate => 500);
 foreach my $round (1 .. 4)
 {

@@ -40,7 +40,9 @@ refuses('a projection of another system', qr/4711/);
 my $system = one_value($node, 'shop', 'SELECT system_identifier FROM pg_control_system()');
 set_position("system_identifier = '$system', timeline = 9");
 refuses('a projection of another timeline', qr/timeline/);
-set_position('timeline = 1');
+set_position("timeline = 1, database = 'other'");
+refuses('a projection of another database', qr/position \S+ is of the database "other", but the dsn names "shop"/);
+set_position("database = 'shop'");
 
 $worker->start;
 ok(wait_slot_active($node, 'start'), 'with the right one it starts') or diag($worker->log);
@@ -73,4 +75,42 @@ refuses('a slot that is gone', qr/slot "start"/);
 is(one_value($node, 'shop', 'SELECT count(*) FROM pg_replication_slots'), 0, 'no slot is made unasked');
 $node->safe_psql('shop', "SELECT pg_create_logical_replication_slot('start', 'cdc_envelope')");
 refuses('a slot that was made anew', qr/confirmed_flush_lsn|confirmed/);
+
+# The way out, as docs/operations.md has it: forget the slot and the position, and all is read anew.
+$node->safe_psql('shop', "SELECT pg_drop_replication_slot('start'); DELETE FROM t WHERE id = 1; INSERT INTO t VALUES (4)");
+one_value($node, 'projection', "DELETE FROM projection_position WHERE projection_name = 'start'");
+$worker->start;
+ok(wait_slot_active($node, 'start'), 'begin again: streaming') or diag($worker->log);
+ok(wait_caught_up($node, 'start'), 'begin again: caught up') or diag($worker->log);
+same_rows($node, 't');
+is($worker->stop, 0, 'a clean stop');
+
+# A sink more: it has not had the rows, and the ways out are those of its message.
+projection_node($node)->safe_psql('postgres', 'CREATE DATABASE second');
+sub second { return projection_node($node)->safe_psql('second', "SELECT string_agg(id::text, ',' ORDER BY id) FROM t WHERE NOT _deleted") }
+my @two = (@{ $settings{sinks} }, { postgres => { dsn => dsn($node, 'projection') =~ s/dbname=\S+/dbname=second/r } });
+my %form = (source => { int8 => 'string', cluster => 'other' });
+$worker->configure(%settings, %form, sinks => \@two);
+refuses('one sink more', qr/has not had the snapshot.*hint: .*snapshot: never.*slot\.on_missing: resnapshot/);
+$worker->configure(%settings, %form, sinks => \@two, pipeline => { slot => { on_missing => 'resnapshot' } });
+$node->safe_psql('shop', "SELECT pg_drop_replication_slot('start')");
+$worker->start;
+ok(wait_slot_active($node, 'start'), 'one sink more, resnapshot: streaming') or diag($worker->log);
+$node->safe_psql('shop', 'INSERT INTO t VALUES (5)');
+ok(wait_caught_up($node, 'start'), 'one sink more, resnapshot: caught up') or diag($worker->log);
+same_rows($node, 't');
+is(second(), '2,4,5', 'and the new one has the same');
+is($worker->stop, 0, 'a clean stop');
+
+# From now on only.
+projection_node($node)->safe_psql('postgres', 'CREATE DATABASE third');
+push @two, { postgres => { dsn => dsn($node, 'projection') =~ s/dbname=\S+/dbname=third/r } };
+$worker->configure(%settings, %form, sinks => \@two, pipeline => { snapshot => 'never' });
+$worker->start;
+ok(wait_slot_active($node, 'start'), 'one sink more, snapshot: never: streaming') or diag($worker->log);
+$node->safe_psql('shop', 'INSERT INTO t VALUES (6)');
+ok(wait_caught_up($node, 'start'), 'one sink more, snapshot: never: caught up') or diag($worker->log);
+same_rows($node, 't');
+is(projection_node($node)->safe_psql('third', 'SELECT string_agg(id::text, \',\') FROM t'), '6', 'and the new one has what came since');
+is($worker->stop, 0, 'a clean stop');
 done_testing();

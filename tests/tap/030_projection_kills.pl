@@ -31,14 +31,14 @@ foreach my $round (1 .. $rounds)
 }
 is($killed, $rounds, "killed $rounds times at random");
 $worker->kill9;
-foreach my $point (qw(before_change before_position before_commit committed))
+foreach my $point (
+	(map { ("postgres.$_\@1", "postgres.$_\@7") } qw(before_change before_position before_commit committed)),
+	qw(stream_started@1 sinks_streaming@1 slice_received@1 slice_received@60 before_feedback@1 before_feedback@5 after_feedback@1
+	after_feedback@6))
 {
-	foreach my $passing (1, 7)
-	{
-		local $ENV{CDC_FAILPOINT} = "postgres.$point\@$passing:kill";
-		$worker->start;
-		is($worker->wait_exit, 'signal 9', "killed at postgres.$point, passing $passing") or diag($worker->log);
-	}
+	local $ENV{CDC_FAILPOINT} = "$point:kill";
+	$worker->start;
+	is($worker->wait_exit, 'signal 9', "killed at $point") or diag($worker->log);
 }
 $worker->start;
 stop_rich_load($node, $load);

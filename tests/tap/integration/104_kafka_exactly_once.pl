@@ -7,6 +7,7 @@ use CdcTest;
 use CdcTest::Broker;
 use CdcTest::Kafka;
 use CdcTest::Load;
+use IPC::Run ();
 use Test::More;
 
 my $kills  = $ENV{CDC_RANDOM_KILLS} // 10;
@@ -22,9 +23,10 @@ ok(wait_slot_active($node, 'once'), 'streaming') or diag($worker->log);
 $worker->kill9;
 
 # Named places. The second number is the passing at which it dies: the first commits are the start's own.
-my $load = start_load($node, seconds => $ENV{CDC_LOAD_SECONDS} // 120 + 4 * $kills, clients => 4, rate => 300);
+my $load = start_load($node, seconds => 7200, clients => 4, rate => 300);
 foreach my $place (
 	qw(kafka_fenced_others@1 kafka_before_checkpoint@1 kafka_before_commit@1 kafka_after_commit@1
+	stream_started@1 sinks_streaming@1 slice_received@1 slice_received@50 kafka_before_produce@1 kafka_before_produce@30
 	kafka_produced@1 kafka_produced@40 kafka_before_checkpoint@8 kafka_before_commit@2 kafka_before_commit@9
 	kafka_after_commit@2 kafka_after_commit@7 before_feedback@1 before_feedback@5 after_feedback@1 after_feedback@6))
 {
@@ -44,7 +46,9 @@ foreach my $round (1 .. $kills)
 	is($worker->kill9, 'signal 9', "random kill $round");
 }
 $worker->start;
-my $transactions = finish_load($load);
+IPC::Run::signal($load->{run}, 'TERM');
+finish_load($load, 1);
+my $transactions = one_value($node, 'shop', 'SELECT count(*) FROM tx');
 ok(wait_caught_up($node, 'once'), 'the worker catches up') or diag($worker->log);
 
 my @messages = delivered();

@@ -118,7 +118,9 @@ Status Pipeline::run_with(SinkGroup& sinks) {
     Backfill backfill({config_, application_name_, budget_, statistics_, snapshot_progress_});
     CDC_RETURN_IF_ERROR(backfill.start());
     CDC_RETURN_IF_ERROR(stream->start(source.slot, *start_lsn, source::stream_options(source)));
+    CDC_RETURN_IF_ERROR(failpoint("stream_started"));
     CDC_RETURN_IF_ERROR(sinks.begin_streaming(positions_for(*start_lsn)));
+    CDC_RETURN_IF_ERROR(failpoint("sinks_streaming"));
     log_info("pipeline {}: streaming from {}", config_.name, start_lsn->to_string());
     statistics_.phase.store(Phase::streaming);
     streaming_since_ = Clock::now();
@@ -229,6 +231,7 @@ Status Pipeline::open_sinks(SinkGroup& sinks, const SourceIdentity& identity) {
             if (known == remembered_.end()) return {};
             position.keeps_position = true;
             position.stored = {remembered_identity_.system_identifier,
+                               remembered_identity_.database,
                                remembered_identity_.timeline,
                                config_.source.slot,
                                known->second,
@@ -242,8 +245,8 @@ Status Pipeline::open_sinks(SinkGroup& sinks, const SourceIdentity& identity) {
         if (stored->has_value()) {
             const StoredPosition& s = **stored;
             snapshot_progress_[i] = s.snapshot_progress;
-            position.stored = {s.system_identifier, s.timeline,      s.slot, s.end_lsn,
-                               s.streaming,         s.delivered_lsn, s.form};
+            position.stored = {s.system_identifier, s.database,  s.timeline,      s.slot,
+                               s.end_lsn,           s.streaming, s.delivered_lsn, s.form};
         }
         return {};
     });

@@ -125,6 +125,7 @@ Result<Lsn> take_snapshot(const SnapshotParts& parts) {
     const Lsn point = slot->consistent_point();
     CDC_RETURN_IF_ERROR(
         parts.sinks.on_each([point](Sink& sink, std::size_t) { return sink.begin_snapshot(point); }));
+    CDC_RETURN_IF_ERROR(failpoint("snapshot_begun"));
     std::vector<source::CapturedTable> rest;
     {
         std::atomic<bool> failing = false;
@@ -139,11 +140,14 @@ Result<Lsn> take_snapshot(const SnapshotParts& parts) {
         CDC_RETURN_IF_ERROR(watch());
         rest = readers->front().tables_beside_the_stream();
     }
+    CDC_RETURN_IF_ERROR(failpoint("snapshot_read"));
     CDC_RETURN_IF_ERROR(
         parts.sinks.on_each([point](Sink& sink, std::size_t) { return sink.end_snapshot(point); }));
+    CDC_RETURN_IF_ERROR(failpoint("snapshot_durable"));
     CDC_RETURN_IF_ERROR(request_the_rest(parts, rest));
     const bool alone = parts.config.snapshot.mode == config::SnapshotMode::initial_only;
     if (!alone) CDC_RETURN_IF_ERROR(slot->make_permanent());
+    CDC_RETURN_IF_ERROR(failpoint("snapshot_finished"));
     log_info("pipeline {}: snapshot of {} rows is durable in every sink after {:.1f} s; {}",
              parts.config.name, parts.statistics.snapshot_rows.load(),
              std::chrono::duration<double>(Clock::now() - began).count(),

@@ -116,7 +116,7 @@ Status StreamLoop::take(const source::XLogData& data) {
         may_nap_ = taken.behind >= kFarBehind;
     }
     keep(*slice);
-    return {};
+    return failpoint("slice_received");
 }
 
 // Slices go to the sinks together where many have come: each time costs locks and may wake threads.

@@ -55,6 +55,7 @@ struct SinkContext {
 // A position that a sink keeps together with its data.
 struct StoredPosition {
     std::string system_identifier;
+    std::string database;  // of the source; empty where a release before that wrote it
     std::uint32_t timeline = 0;
     std::string slot;
     Lsn end_lsn;             // every transaction that ends at or before it is applied

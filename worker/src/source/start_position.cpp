@@ -11,7 +11,7 @@ std::string sink_name(const SinkPosition& sink) {
     return "sink " + sink.sink;
 }
 
-// A position means nothing on another system, or for another slot.
+// A position means nothing on another system, in another database, or for another slot.
 Status check_belongs(const SourceIdentity& server, const std::string& slot, const SinkPosition& sink) {
     const SinkPosition::Stored& stored = *sink.stored;
     if (stored.system_identifier != server.system_identifier) {
@@ -19,6 +19,14 @@ Status check_belongs(const SourceIdentity& server, const std::string& slot, cons
                                  " is of the system " + stored.system_identifier + ", but the source is " +
                                  server.system_identifier,
                              std::string("check the dsn; for a new server: ") + begin_again);
+    }
+    if (!stored.database.empty() && stored.database != server.database) {
+        return Status::fatal(sink_name(sink) + ": its position " + stored.end_lsn.to_string() +
+                                 " is of the database \"" + stored.database + "\", but the dsn names \"" +
+                                 server.database + "\"",
+                             std::string("check dbname in the dsn; for another database, or one that was "
+                                         "renamed (which changes every source_id): ") +
+                                 begin_again);
     }
     if (stored.slot != slot) {
         return Status::fatal(
@@ -116,9 +124,11 @@ Status check_not_begun(const SinkPosition& sink, const SlotState& slot, config::
         return Status::fatal(
             sink_name(sink) + ": it has no position and so has not had the snapshot, but the slot \"" +
                 slot.name + "\" exists already",
-            "to have the tables' present rows too, drop the slot and the worker makes it together with a "
-            "snapshot: " +
-                drop + "; to begin at the slot's position: snapshot: never");
+            "to begin at the slot's position: snapshot: never; to have the tables' present rows too, drop "
+            "the "
+            "slot and the worker makes it together with a snapshot, which every sink of the pipeline gets "
+            "(where another one has streamed, with slot.on_missing: resnapshot): " +
+                drop);
     }
     if (sink.stored->end_lsn != slot.confirmed_flush_lsn) {
         return Status::fatal(sink_name(sink) + ": its snapshot is of " + sink.stored->end_lsn.to_string() +

@@ -23,6 +23,7 @@ namespace cdc::source {
 struct SinkPosition {
     struct Stored {
         std::string system_identifier;
+        std::string database;  // empty: not known
         std::uint32_t timeline = 0;
         std::string slot;
         Lsn end_lsn;

@@ -18,7 +18,7 @@ config::Source source() {
 }
 
 SinkPosition with(const std::string& form, bool streaming = true) {
-    return {"kafka", true, SinkPosition::Stored{"7301", 1, "s", Lsn{0x100}, streaming, Lsn{}, form}};
+    return {"kafka", true, SinkPosition::Stored{"7301", "shop", 1, "s", Lsn{0x100}, streaming, Lsn{}, form}};
 }
 
 TEST(EventForm, IsTheSameWhereTheBytesAre) {

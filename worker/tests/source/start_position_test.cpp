@@ -25,7 +25,8 @@ SlotState slot_at(std::uint64_t confirmed) {
 }
 
 SinkPosition at(std::uint64_t end_lsn, bool streaming = true) {
-    return {"postgres", true, SinkPosition::Stored{"7301", 3, "s", Lsn{end_lsn}, streaming, Lsn{}, ""}};
+    return {"postgres", true,
+            SinkPosition::Stored{"7301", "shop", 3, "s", Lsn{end_lsn}, streaming, Lsn{}, ""}};
 }
 SinkPosition keeps_none() {
     return {"kafka", false, std::nullopt};
@@ -142,6 +143,17 @@ TEST(StartPosition, before_the_slot_is_a_gap) {
 
 TEST(StartPosition, beyond_the_servers_wal_would_drop_commits) {
     expect_fatal(plan(slot_at(0x1000), {at(flush.value + 1)}), "beyond the end of the server's WAL 0/9000");
+}
+
+TEST(StartPosition, another_database_is_refused_whatever_may_be_done_about_a_slot_that_is_gone) {
+    SinkPosition other = at(0x2000);
+    other.stored->database = "shop2";
+    expect_fatal(plan(slot_at(0x1000), {other}), "of the database \"shop2\", but the dsn names \"shop\"");
+    for (const OnMissing on_missing : {OnMissing::fail, OnMissing::create, OnMissing::resnapshot})
+        expect_fatal(plan(std::nullopt, {other}, {SnapshotMode::when_needed, on_missing}),
+                     "database \"shop2\"");
+    other.stored->database = "";  // of a release that did not write it
+    expect_stream_at(plan(slot_at(0x1000), {other}), 0x2000);
 }
 
 TEST(StartPosition, another_system_timeline_or_slot_is_refused) {

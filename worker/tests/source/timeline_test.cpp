@@ -18,7 +18,7 @@ TimelineHistory history() {
 
 SinkPosition at(std::uint32_t timeline, std::uint64_t end_lsn, std::uint64_t delivered) {
     return {"postgres", true,
-            SinkPosition::Stored{"7301", timeline, "s", Lsn{end_lsn}, true, Lsn{delivered}, ""}};
+            SinkPosition::Stored{"7301", "shop", timeline, "s", Lsn{end_lsn}, true, Lsn{delivered}, ""}};
 }
 
 void expect_fatal(const Status& status, const std::string& text) {

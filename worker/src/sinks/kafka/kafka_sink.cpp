@@ -111,9 +111,10 @@ Status KafkaSink::start_transactions(const SinkContext& context, const kafka::Pr
 Result<std::optional<StoredPosition>> KafkaSink::stored_position() {
     if (!transactions_ || !transactions_->stored()) return std::optional<StoredPosition>{};
     const kafka::Checkpoint& stored = *transactions_->stored();
-    return std::optional(StoredPosition{stored.system_identifier, stored.timeline, stored.slot,
-                                        stored.end_lsn, stored.state == kafka::CheckpointState::streaming,
-                                        stored.commit_lsn, stored.form, stored.snapshot_progress});
+    return std::optional(StoredPosition{stored.system_identifier, stored.database, stored.timeline,
+                                        stored.slot, stored.end_lsn,
+                                        stored.state == kafka::CheckpointState::streaming, stored.commit_lsn,
+                                        stored.form, stored.snapshot_progress});
 }
 
 void KafkaSink::close() {

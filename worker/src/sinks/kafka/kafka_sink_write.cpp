@@ -74,6 +74,7 @@ Status KafkaSink::hand_over_all(milliseconds stall) {
 }
 
 Status KafkaSink::hand_over(const SlicePtr& slice) {
+    if (Status status = failpoint("kafka_before_produce"); !status.ok()) return failed(std::move(status));
     Entry& entry = window_.open(slice);
     for (std::size_t i = 0; i < slice->events.size(); ++i) {
         if (i + fetched_ahead < slice->events.size()) fetch_ahead(slice->events[i + fetched_ahead]);

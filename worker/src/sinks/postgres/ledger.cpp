@@ -25,7 +25,8 @@ std::string position_ddl(const std::string& table) {
            " (projection_name text PRIMARY KEY, system_identifier text NOT NULL, timeline bigint NOT NULL, "
            "slot text NOT NULL, end_lsn pg_lsn NOT NULL, streaming boolean NOT NULL, "
            "updated_at timestamptz NOT NULL DEFAULT now(), fence bigint NOT NULL DEFAULT 0, "
-           "form text NOT NULL DEFAULT '', snapshot_progress text) WITH (fillfactor = 10)";
+           "form text NOT NULL DEFAULT '', snapshot_progress text, database text NOT NULL DEFAULT '') WITH "
+           "(fillfactor = 10)";
 }
 
 std::string tables_ddl(const std::string& table) {
@@ -143,6 +144,7 @@ Status Ledger::create_tables(Session& session, const std::string& ledger_schema)
     CDC_RETURN_IF_ERROR(add_column(session, ledger_schema, "fence", "bigint NOT NULL DEFAULT 0"));
     CDC_RETURN_IF_ERROR(add_column(session, ledger_schema, "form", "text NOT NULL DEFAULT ''"));
     CDC_RETURN_IF_ERROR(add_column(session, ledger_schema, "snapshot_progress", "text"));
+    CDC_RETURN_IF_ERROR(add_column(session, ledger_schema, "database", "text NOT NULL DEFAULT ''"));
     return session.run_script("creating the ledger", "COMMIT");
 }
 
@@ -211,7 +213,7 @@ Result<std::optional<StoredPosition>> Ledger::stored_position(Session& session) 
         "reading the position of projection " + context_->projection,
         "WITH touched AS (UPDATE " + position_ +
             " SET updated_at = updated_at WHERE projection_name = $1 RETURNING *) SELECT system_identifier, "
-            "timeline, slot, end_lsn, streaming, form, coalesce(snapshot_progress, ''), "
+            "timeline, slot, end_lsn, streaming, form, coalesce(snapshot_progress, ''), database, "
             "set_config('synchronous_commit', $2, true) FROM touched",
         {context_->projection, session.durable_commit()});
     if (!rows.ok()) return rows.status();
@@ -225,6 +227,7 @@ Result<std::optional<StoredPosition>> Ledger::stored_position(Session& session) 
     position.streaming = rows->text(0, 4) == "t";
     position.snapshot_progress = rows->text(0, 6);
     position.form = rows->text(0, 5);
+    position.database = rows->text(0, 7);
     // A search through the whole ledger, so only after a failover.
     if (position.timeline != context_->source.timeline) {
         rows = session.run("reading the ledger of projection " + context_->projection,
@@ -252,14 +255,15 @@ Status Ledger::write_position(Session& session, Lsn end_lsn, bool streaming) {
     return fenced(session.run(
         "writing the position of projection " + context_->projection,
         "INSERT INTO " + position_ +
-            " AS p (projection_name, system_identifier, timeline, slot, end_lsn, streaming, form, fence) "
-            "VALUES ($1, $2, $3, $4, $5, $6, $7, 1) ON CONFLICT (projection_name) DO UPDATE SET "
+            " AS p (projection_name, system_identifier, timeline, slot, end_lsn, streaming, form, database, "
+            "fence) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1) ON CONFLICT (projection_name) DO UPDATE SET "
             "system_identifier = EXCLUDED.system_identifier, timeline = EXCLUDED.timeline, slot = "
             "EXCLUDED.slot, end_lsn = EXCLUDED.end_lsn, streaming = EXCLUDED.streaming, form = "
-            "EXCLUDED.form, "
+            "EXCLUDED.form, database = EXCLUDED.database, "
             "snapshot_progress = NULL, updated_at = now(), fence = p.fence + 1 RETURNING fence",
         {context_->projection, context_->source.system_identifier, std::to_string(context_->source.timeline),
-         context_->slot, end_lsn.to_string(), streaming ? "t" : "f", context_->form}));
+         context_->slot, end_lsn.to_string(), streaming ? "t" : "f", context_->form,
+         context_->source.database}));
 }
 
 Status Ledger::begin_streaming(Session& session, Lsn stored, Lsn start_lsn) {
@@ -271,11 +275,12 @@ Status Ledger::begin_streaming(Session& session, Lsn stored, Lsn start_lsn) {
     return fenced(session.run(
         "writing the position of projection " + context_->projection,
         "UPDATE " + position_ +
-            " SET system_identifier = $3, timeline = $4, slot = $5, end_lsn = $6, form = $7, "
+            " SET system_identifier = $3, timeline = $4, slot = $5, end_lsn = $6, form = $7, database = $8, "
             "streaming = true, updated_at = now(), fence = fence + 1 WHERE "
             "projection_name = $1 AND end_lsn = $2::pg_lsn RETURNING fence",
         {context_->projection, stored.to_string(), context_->source.system_identifier,
-         std::to_string(context_->source.timeline), context_->slot, start_lsn.to_string(), context_->form}));
+         std::to_string(context_->source.timeline), context_->slot, start_lsn.to_string(), context_->form,
+         context_->source.database}));
 }
 
 Status Ledger::send_move(Session& session, const PositionMove& move, Ticket ticket) {

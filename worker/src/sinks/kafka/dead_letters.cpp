@@ -52,15 +52,15 @@ Status DeadLetters::use(Producers& producers) {
     return {};
 }
 
-Status DeadLetters::put(Producers& producers, std::string_view key, const Event& event,
-                        const DeadLetter& letter, void* opaque) {
-    CDC_RETURN_IF_ERROR(use(producers));
+rd_kafka_resp_err_t DeadLetters::put(Producers& producers, std::string_view key, const Event& event,
+                                     const DeadLetter& letter, void* opaque) {
     const rd_kafka_resp_err_t error = producers.present().produce_with_headers(
         handles_[producers.turn()].get(), key, event.line, letter.parts("topic"), opaque);
-    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
-        log_warning("kafka: parked in \"{}\": {}", topic_, letter.error);
-        return {};
-    }
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) log_warning("kafka: parked in \"{}\": {}", topic_, letter.error);
+    return error;
+}
+
+Status DeadLetters::not_taken(rd_kafka_resp_err_t error, const DeadLetter& letter) {
     return Status::reject("an event can't be parked either: " + std::string(rd_kafka_err2str(error)) + " (" +
                               letter.error + ")",
                           "raise message.max.bytes in properties and the dead-letter topic's "

@@ -37,17 +37,20 @@ class DeadLetters {
     // Everything up to the event's transaction is durable: what was remembered of it need not be any longer.
     void forget(Lsn commit_lsn);
 
+    // Makes the topic where it is not there, before the first put of each producer.
+    Status use(Producers& producers);
     // Hands the event over to the dead-letter topic, with the letter's parts as headers. The value is not
     // copied. The report is the caller's to count.
-    Status put(Producers& producers, std::string_view key, const Event& event, const DeadLetter& letter,
-               void* opaque);
+    rd_kafka_resp_err_t put(Producers& producers, std::string_view key, const Event& event,
+                            const DeadLetter& letter, void* opaque);
+    // What it means that put was refused.
+    static Status not_taken(rd_kafka_resp_err_t error, const DeadLetter& letter);
 
     // The producers are about to go.
     void close() { handles_ = {}; }
 
   private:
     static std::string name_of(const Event& event);
-    Status use(Producers& producers);
 
     const std::string topic_;
     const bool park_;

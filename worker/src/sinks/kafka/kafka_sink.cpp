@@ -244,10 +244,18 @@ Status KafkaSink::flush(milliseconds timeout) {
     return whole ? commit(timeout) : Status{};
 }
 
+Status KafkaSink::write_checkpoint() {
+    CDC_RETURN_IF_ERROR(transactions_->begin());
+    const rd_kafka_resp_err_t error = transactions_->write_checkpoint();
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
+    return reason_behind(error, kafka::delivery_failure(error, rd_kafka_err2str(error),
+                                                        transactions_->topic(), std::nullopt, false));
+}
+
 // Every message of the transaction and its position become visible together, or none does.
 Status KafkaSink::commit(milliseconds stall) {
     Status status = failpoint("kafka_before_checkpoint");
-    if (status.ok()) status = transactions_->write_checkpoint();
+    if (status.ok()) status = write_checkpoint();
     if (status.ok()) status = settle(stall);
     if (status.ok()) status = failpoint("kafka_before_commit");
     if (status.ok()) status = transactions_->commit(commit_timeout);

@@ -91,6 +91,7 @@ class KafkaSink final : public Sink, private kafka::ProducerListener {
     // So many messages in flight keep nothing back.
     static constexpr std::size_t few_messages = 64;
 
+    Status write_checkpoint();
     Status commit(std::chrono::milliseconds stall);
     Status settle(std::chrono::milliseconds stall);
     void give_up_transaction();
@@ -115,6 +116,8 @@ class KafkaSink final : public Sink, private kafka::ProducerListener {
     void fail(Status status);
     Status failed(Status status);
     void refused(const rd_kafka_message_t& message, kafka::Topic& topic, const Entry& entry);
+    void registration_refused();
+    Status reason_behind(rd_kafka_resp_err_t error, Status otherwise);
 
     void on_report(const rd_kafka_message_t& message) override;
     void on_fatal(rd_kafka_resp_err_t error, std::string_view text) override;

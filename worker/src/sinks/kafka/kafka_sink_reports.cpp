@@ -1,4 +1,5 @@
 // KafkaSink: what librdkafka says about its messages, the brokers and the topics.
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -47,11 +48,38 @@ void KafkaSink::serve(milliseconds timeout) {
 // A gap's own report, with the event and the broker's reason, comes right behind the producer's; so does that
 // of a transaction that was given up.
 void KafkaSink::look_into_gaps() {
+    if (purged_ && failure_.ok()) registration_refused();
     for (int round = 0; (!gap_.empty() || purged_) && failure_.ok() && round < 5; ++round)
         producers_->serve(*this, step);
     if (!gap_.empty() && failure_.ok())
         fail(kafka::producer_failure(RD_KAFKA_RESP_ERR__GAPLESS_GUARANTEE, gap_));
     if (purged_ && failure_.ok()) fail(transactions_->trouble());
+}
+
+// Messages were given up as a topic of the transaction could not be registered with its coordinator: no
+// message's report says so (decision 0223).
+void KafkaSink::registration_refused() {
+    constexpr rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
+    const std::vector<std::string> names = producers_->present().take_refused_topics();
+    if (std::find(names.begin(), names.end(), transactions_->topic()) != names.end())
+        return fail(kafka::checkpoint_failure(error, rd_kafka_err2str(error), transactions_->topic()));
+    Status status;
+    for (const std::string& name : names) {
+        kafka::Topic* const topic = topics_.named(name);
+        status = kafka::delivery_failure(error, rd_kafka_err2str(error), name, std::nullopt, false);
+        if (topic == nullptr || !dead_letters_.park()) break;  // null: the dead letters' own
+        status = topic_refused(*topic, status);
+    }
+    fail(std::move(status));
+}
+
+// librdkafka has not taken a message. Where that is because the producer, or its transaction, can't go on,
+// the reason lies in its queue.
+Status KafkaSink::reason_behind(rd_kafka_resp_err_t error, Status otherwise) {
+    const bool broken = transactions_ && error == RD_KAFKA_RESP_ERR__STATE;
+    purged_ = purged_ || broken;
+    if (broken || error == RD_KAFKA_RESP_ERR__FATAL) serve(milliseconds(0));
+    return failure_.ok() ? otherwise : failure_;
 }
 
 void KafkaSink::fail(Status status) {

@@ -196,15 +196,7 @@ Status KafkaSink::produced(Entry& entry, kafka::Topic& topic, const Event& event
 
 // What becomes of an event that librdkafka did not take: ok where it is to be parked (by the caller).
 Status KafkaSink::not_taken(kafka::Topic& topic, const Event& event, rd_kafka_resp_err_t error) {
-    if (error == RD_KAFKA_RESP_ERR__FATAL) {  // its report lies in the queue and says why
-        serve(milliseconds(0));
-        if (!failure_.ok()) return failure_;
-    }
-    if (transactions_ && error == RD_KAFKA_RESP_ERR__STATE) {  // the transaction is broken
-        purged_ = true;
-        serve(milliseconds(0));
-        if (!failure_.ok()) return failure_;
-    }
+    CDC_RETURN_IF_ERROR(reason_behind(error, {}));
     Status status = kafka::delivery_failure(error, kafka::reason_of(error, topic), topic.name, event,
                                             message_key(event).empty());
     if (dead_letters_.park() && kafka::refuses_the_topic(error)) return topic_refused(topic, status);
@@ -216,7 +208,11 @@ Status KafkaSink::not_taken(kafka::Topic& topic, const Event& event, rd_kafka_re
 Status KafkaSink::park(Entry& entry, const kafka::Topic& topic, const Event& event,
                        const std::string& reason) {
     const DeadLetter letter{reason, event.commit_lsn, event.seq, topic.name};
-    CDC_RETURN_IF_ERROR(dead_letters_.put(*producers_, message_key(event), event, letter, &entry));
+    CDC_RETURN_IF_ERROR(dead_letters_.use(*producers_));
+    const rd_kafka_resp_err_t error =
+        dead_letters_.put(*producers_, message_key(event), event, letter, &entry);
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return reason_behind(error, kafka::DeadLetters::not_taken(error, letter));
     window_.expect(entry);
     return {};
 }

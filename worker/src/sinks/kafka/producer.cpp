@@ -20,7 +20,9 @@ bool said_elsewhere(std::string_view facility, std::string_view text) {
 }
 
 // librdkafka's threads log here.
-void log_line(const rd_kafka_t*, int level, const char* facility, const char* text) {
+void log_line(const rd_kafka_t* client, int level, const char* facility, const char* text) {
+    if (std::string_view(facility) == "ADDPARTS")
+        static_cast<RegistrationRefusals*>(rd_kafka_opaque(client))->read(text);
     if (level >= LOG_NOTICE || said_elsewhere(facility, text)) {
         log_debug("kafka: {}: {}", facility, text);
     } else if (level <= LOG_CRIT) {
@@ -42,6 +44,8 @@ std::string_view or_empty(const char* text) {
 }  // namespace
 
 Result<std::unique_ptr<Producer>> Producer::create(ProducerSettings settings, const EventFd& reported) {
+    auto refusals = std::make_unique<RegistrationRefusals>();
+    rd_kafka_conf_set_opaque(settings.conf.get(), refusals.get());
     rd_kafka_conf_set_log_cb(settings.conf.get(), log_line);
     rd_kafka_conf_set_events(settings.conf.get(), RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR);
     std::array<char, 512> reason{};
@@ -51,11 +55,14 @@ Result<std::unique_ptr<Producer>> Producer::create(ProducerSettings settings, co
                              "see the sink's properties");
     }
     [[maybe_unused]] rd_kafka_conf_t* taken = settings.conf.release();  // the client's now
-    return std::unique_ptr<Producer>(new Producer(std::move(client), settings.create_topics, reported));
+    return std::unique_ptr<Producer>(
+        new Producer(std::move(client), std::move(refusals), settings.create_topics, reported));
 }
 
-Producer::Producer(ClientHandle client, bool create_topics, const EventFd& reported)
-    : client_(std::move(client)),
+Producer::Producer(ClientHandle client, std::unique_ptr<RegistrationRefusals> refusals, bool create_topics,
+                   const EventFd& reported)
+    : refusals_(std::move(refusals)),
+      client_(std::move(client)),
       queue_(rd_kafka_queue_get_main(client_.get())),
       create_topics_(create_topics) {
     static constexpr std::uint64_t one = 1;  // what eventfd(2) adds up

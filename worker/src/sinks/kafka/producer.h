@@ -20,6 +20,7 @@
 #include "base/status.h"
 #include "sinks/kafka/handles.h"
 #include "sinks/kafka/producer_settings.h"
+#include "sinks/kafka/registration_refusals.h"
 
 namespace cdc::kafka {
 
@@ -90,6 +91,9 @@ class Producer {
     ErrorHandle commit_transaction(std::chrono::milliseconds timeout);
     ErrorHandle abort_transaction(std::chrono::milliseconds timeout);
     std::string transactional_id() const;
+    // Topics that the coordinator has refused for want of a right since the last call; known before the
+    // messages are reported that were given up for it.
+    std::vector<std::string> take_refused_topics() { return refusals_->take(); }
     // Gives up what is not delivered: each message is reported as failed.
     void purge();
     // Messages handed over whose reports have not been read.
@@ -117,13 +121,15 @@ class Producer {
     void serve(ProducerListener& listener, std::chrono::milliseconds timeout);
 
   private:
-    Producer(ClientHandle client, bool create_topics, const EventFd& reported);
+    Producer(ClientHandle client, std::unique_ptr<RegistrationRefusals> refusals, bool create_topics,
+             const EventFd& reported);
     rd_kafka_resp_err_t produce(rd_kafka_topic_t* topic, std::int32_t partition, int flags,
                                 std::string_view key, std::string_view value, void* opaque);
     static void handle(rd_kafka_event_t* event, ProducerListener& listener);
     static void handle_error(rd_kafka_event_t* event, ProducerListener& listener);
     static void handle_created(rd_kafka_event_t* event, ProducerListener& listener);
 
+    std::unique_ptr<RegistrationRefusals> refusals_;  // outlives the client, whose threads write to it
     ClientHandle client_;
     QueueHandle queue_;
     bool create_topics_;

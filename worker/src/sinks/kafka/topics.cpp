@@ -72,6 +72,11 @@ Result<Topic*> Topics::of(const Event& event) {
     return &topic;
 }
 
+Topic* Topics::named(const std::string& name) const {
+    const auto found = topics_.find(name);  // of the runner's thread, which alone adds to it
+    return found == topics_.end() ? nullptr : found->second.get();
+}
+
 std::string Topics::name_for(const Event& event) const {
     switch (event.op) {
         case Op::schema:

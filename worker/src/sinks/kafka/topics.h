@@ -60,6 +60,9 @@ class Topics {
     // use in a producer opens it, and asks for its creation where the cluster did not list it.
     Result<Topic*> of(const Event& event);
 
+    // One of them by its name; null where there is none.
+    Topic* named(const std::string& name) const;
+
     // Its handle in the producer whose turn it is, once `of` has given it.
     rd_kafka_topic_t* handle(const Topic& topic) const { return topic.uses[producers_->turn()].handle.get(); }
 

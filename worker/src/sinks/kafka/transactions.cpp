@@ -128,14 +128,11 @@ std::optional<Transactions::Clock::time_point> Transactions::deadline() const {
     return std::nullopt;
 }
 
-Status Transactions::write_checkpoint() {
-    CDC_RETURN_IF_ERROR(begin());
+rd_kafka_resp_err_t Transactions::write_checkpoint() {
     const rd_kafka_resp_err_t error = producers_->present().produce_to(handles_[producers_->turn()].get(), 0,
                                                                        topic_.key(), to_json(mark_), nullptr);
-    if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return delivery_failure(error, rd_kafka_err2str(error), topic_.name(), std::nullopt, false);
-    checkpoint_pending_ = true;
-    return {};
+    checkpoint_pending_ = error == RD_KAFKA_RESP_ERR_NO_ERROR;
+    return error;
 }
 
 Status Transactions::commit(milliseconds timeout) {

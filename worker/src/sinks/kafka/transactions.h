@@ -81,7 +81,7 @@ class Transactions {
 
     // The two halves of a commit: hands the checkpoint over; then, when every message and the checkpoint
     // have been reported as delivered, ends the transaction; it is the next producer's turn then.
-    Status write_checkpoint();
+    rd_kafka_resp_err_t write_checkpoint();
     bool checkpoint_pending() const { return checkpoint_pending_; }
     void checkpoint_delivered() { checkpoint_pending_ = false; }
     const std::string& topic() const { return topic_.name(); }

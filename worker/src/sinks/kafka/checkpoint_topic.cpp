@@ -175,6 +175,15 @@ Status CheckpointTopic::wait_for_open_transactions(rd_kafka_t* consumer, Clock::
 }
 
 Result<std::optional<Checkpoint>> CheckpointTopic::read(std::chrono::milliseconds timeout) const {
+    return read(timeout, true);
+}
+
+Result<std::optional<Checkpoint>> CheckpointTopic::glance(std::chrono::milliseconds timeout) const {
+    return read(timeout, false);
+}
+
+Result<std::optional<Checkpoint>> CheckpointTopic::read(std::chrono::milliseconds timeout,
+                                                        bool to_its_end) const {
     Result<ConsumerHandle> made = make_consumer(consumer_, Isolation::read_committed);
     if (!made.ok()) return made.status();
     const ConsumerHandle consumer = std::move(made).value();
@@ -183,7 +192,9 @@ Result<std::optional<Checkpoint>> CheckpointTopic::read(std::chrono::millisecond
     Window window;
     window.deadline = Clock::now() + timeout;
     std::int64_t low = 0;
-    CDC_RETURN_IF_ERROR(wait_for_open_transactions(consumer.get(), window.deadline, low, window.to));
+    CDC_RETURN_IF_ERROR(to_its_end
+                            ? wait_for_open_transactions(consumer.get(), window.deadline, low, window.to)
+                            : find_ends(consumer.get(), window.deadline, low, window.to));
     for (std::int64_t size = first_window; window.to > low && !window.found; size *= 8) {
         window.from = std::max(low, window.to - size);
         CDC_RETURN_IF_ERROR(read_window(consumer.get(), window));

@@ -34,8 +34,11 @@ class CheckpointTopic {
     // The pipeline's newest committed checkpoint; nothing where there is none, or it was deleted (a null
     // value). Aborted ones do not count. Retry where the brokers do not answer within timeout.
     Result<std::optional<Checkpoint>> read(std::chrono::milliseconds timeout) const;
+    // The same without waiting for open transactions, in front of which it ends: an older one, maybe.
+    Result<std::optional<Checkpoint>> glance(std::chrono::milliseconds timeout) const;
 
   private:
+    Result<std::optional<Checkpoint>> read(std::chrono::milliseconds timeout, bool to_its_end) const;
     Status check_presence(Producer& producer, std::chrono::milliseconds timeout, rd_kafka_resp_err_t refusal,
                           const std::string& reason) const;
     Status check_cleanup(Producer& producer, std::chrono::milliseconds timeout) const;

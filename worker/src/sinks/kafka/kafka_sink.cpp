@@ -82,11 +82,14 @@ Status KafkaSink::connect(std::vector<kafka::ProducerSettings> settings, const s
         return kafka::connect_failure(last_trouble_ ? last_trouble_ : error, watch_->message());
     }
     topics_.open(*producers_, prefix, partitioner, known);
+    positions_there_ = std::ranges::any_of(
+        known, [this](const auto& topic) { return topic.name == config_.checkpoint_topic; });
     log_info("kafka: connected to {}; topics {}.<schema>.<table>", brokers, prefix);
     return {};
 }
 
-// Takes the pipeline over: from the end of this on, whoever had it before can't write any more.
+// A position of elsewhere is only told: whether it may be replaced is the pipeline's to say, and until then
+// whoever it belongs to is left alone.
 Status KafkaSink::start_transactions(const SinkContext& context, const kafka::ProducerNeeds& needs,
                                      const kafka::TransactionLimits& limits) {
     kafka::Checkpoint identity;
@@ -99,11 +102,19 @@ Status KafkaSink::start_transactions(const SinkContext& context, const kafka::Pr
     transactions_.emplace(kafka::CheckpointTopic(config_.checkpoint_topic, context.pipeline,
                                                  {needs.brokers, config_.properties}),
                           std::move(identity), limits);
+    return positions_there_ && transactions_->found_elsewhere() ? Status{} : claim();
+}
+
+// Takes the pipeline over: from the end of this on, whoever had it before can't write any more.
+Status KafkaSink::claim() {
+    if (claimed_) return {};
     CDC_RETURN_IF_ERROR(transactions_->open(*producers_));
     CDC_RETURN_IF_ERROR(failpoint("kafka_fenced_others"));
     CDC_RETURN_IF_ERROR(commit(commit_stall));
+    claimed_ = true;
     const kafka::Checkpoint& now = transactions_->committed();
-    log_info("kafka: transactional.id {}; position {}{}", needs.transactional_id, now.end_lsn.to_string(),
+    log_info("kafka: transactional.id {}; position {}{}", producers_->at(0).transactional_id(),
+             now.end_lsn.to_string(),
              now.last ? "" : ", in the middle of the transaction at " + now.commit_lsn.to_string());
     return {};
 }
@@ -121,6 +132,7 @@ void KafkaSink::close() {
     closing_ = true;
     give_up_transaction();
     transactions_.reset();
+    claimed_ = false;
     dead_letters_.close();
     topics_.close();
     producers_.reset();
@@ -152,6 +164,7 @@ void KafkaSink::give_up_transaction() {
 Status KafkaSink::begin_snapshot(Lsn consistent_point) {
     CDC_RETURN_IF_ERROR(failure_);
     if (!transactions_) return {};
+    CDC_RETURN_IF_ERROR(claim());
     transactions_->restart(kafka::CheckpointState::snapshot, consistent_point);
     return commit(commit_stall);
 }
@@ -167,6 +180,7 @@ Status KafkaSink::end_snapshot(Lsn) {
 Status KafkaSink::begin_streaming(Lsn start_lsn) {
     CDC_RETURN_IF_ERROR(failure_);
     if (!transactions_) return advance(start_lsn);
+    CDC_RETURN_IF_ERROR(claim());
     if (transactions_->mark().state == kafka::CheckpointState::streaming) {
         transactions_->go_on_at(start_lsn);
         if (transactions_->mark() == transactions_->committed()) return {};

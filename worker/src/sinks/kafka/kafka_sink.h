@@ -88,6 +88,7 @@ class KafkaSink final : public Sink, private kafka::ProducerListener {
                    const std::string& prefix);
     Status start_transactions(const SinkContext& context, const kafka::ProducerNeeds& needs,
                               const kafka::TransactionLimits& limits);
+    Status claim();
     // So many messages in flight keep nothing back.
     static constexpr std::size_t few_messages = 64;
 
@@ -141,6 +142,8 @@ class KafkaSink final : public Sink, private kafka::ProducerListener {
     kafka::DeadLetters dead_letters_;
     std::unique_ptr<kafka::Producers> producers_;
     std::optional<kafka::Transactions> transactions_;  // none: at least once
+    bool positions_there_ = false;                     // the checkpoint topic exists
+    bool claimed_ = false;                             // whoever had the pipeline before is fenced off
     std::optional<kafka::BrokerWatch> watch_;
     TransactionCount count_;
     std::size_t batch_bytes_ = 0;  // more than this is alone in its produce request

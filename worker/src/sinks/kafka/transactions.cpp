@@ -20,6 +20,7 @@ using std::chrono::milliseconds;
 // How long to wait for the coordinator: its first use makes the brokers' own topic, which takes seconds.
 constexpr milliseconds coordinator_patience{15000};
 constexpr milliseconds checkpoint_patience{15000};
+constexpr milliseconds glance_patience{5000};
 // A worker that has taken over writes its name a few round trips after it has fenced the other one off.
 constexpr milliseconds takeover_settles{500};
 // An idle source's position is written this seldom: each is a transaction of its own.
@@ -42,6 +43,18 @@ std::string worker_identity() {
     return identity;
 }
 
+bool Transactions::found_elsewhere() {
+    const Result<std::optional<Checkpoint>> found = topic_.glance(glance_patience);
+    if (!found.ok() || !found->has_value()) return false;
+    const Checkpoint& there = **found;
+    if (there.state == CheckpointState::claimed) return false;
+    const bool elsewhere = there.system_identifier != identity_.system_identifier ||
+                           there.database != identity_.database || there.slot != identity_.slot ||
+                           there.timeline > identity_.timeline;
+    if (elsewhere) stored_ = there;
+    return elsewhere;
+}
+
 Status Transactions::open(Producers& producers) {
     producers_ = &producers;
     for (std::size_t turn = 0; turn < producers.count(); ++turn) {
@@ -49,6 +62,7 @@ Status Transactions::open(Producers& producers) {
         if (const ErrorHandle error = producer.init_transactions(coordinator_patience))
             return failed("init_transactions of \"" + producer.transactional_id() + "\"", error.get());
     }
+    stored_.reset();
     bool exists = false;
     CDC_RETURN_IF_ERROR(topic_.ensure(producers.present(), coordinator_patience, exists));
     for (std::size_t turn = 0; turn < producers.count(); ++turn) {

@@ -11,6 +11,9 @@
 // out is never used again). Then this worker writes its name into it: who is fenced off later reads there by
 // whom.
 //
+// Before that it looks whether the position is of another source, or of a later timeline: who starts there is
+// refused, as the pipeline compares positions, and must not have fenced off the worker whose position it is.
+//
 // Owner: the kafka sink. Thread: its runner's. Failure: every call as a Status; after one that is not ok the
 // producer is of no use any more.
 #pragma once
@@ -47,9 +50,12 @@ class Transactions {
     Transactions(CheckpointTopic topic, Checkpoint identity, TransactionLimits limits)
         : topic_(std::move(topic)), identity_(std::move(identity)), limits_(limits) {}
 
+    // Whether there is a checkpoint of another system, database or slot, or of a later timeline: stored says
+    // which. False also where that can't be seen.
+    bool found_elsewhere();
     // Takes the transactional.ids over and reads the checkpoint. The producers stay the caller's.
     Status open(Producers& producers);
-    // What was stored when it was opened; nothing where there was no position yet.
+    // What was stored when it was opened, or was found elsewhere; nothing where there was no position yet.
     const std::optional<Checkpoint>& stored() const { return stored_; }
 
     const Checkpoint& mark() const { return mark_; }            // of what has been handed over

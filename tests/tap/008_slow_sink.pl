@@ -52,6 +52,35 @@ ok(wait_caught_up($node, 'slow'), 'everything arrives when the lock is gone') or
 same_rows($node, 'bulk');
 is($worker->stop, 0, 'a clean stop');
 
+# Two sinks, one of which hangs: the other goes on until memory_limit, and waits there.
+projection_node($node)->safe_psql('postgres', 'CREATE DATABASE second');
+sub second { return projection_node($node)->safe_psql('second', $_[0]) }
+my $two = CdcTest::Worker->new(
+	name     => 'two',
+	dsn      => dsn($node, 'shop'),
+	source   => { projection => 'two', tables => { include => ['public.pair'] } },
+	pipeline => { memory_limit => '4MiB' },
+	sinks    => [ postgres_sink($node), { postgres => { dsn => dsn($node, 'projection') =~ s/dbname=\S+/dbname=second/r } } ]);
+$node->safe_psql('shop', "CREATE TABLE pair (id int PRIMARY KEY, body text); INSERT INTO pair VALUES (0, 'first')");
+$two->start;
+ok(wait_slot_active($node, 'two'), 'two sinks: streaming') or diag($two->log);
+ok(wait_caught_up($node, 'two'), 'two sinks: caught up') or diag($two->log);
+($quiet) = $two->memory;
+my $hangs = second("SELECT pid FROM pg_stat_activity WHERE application_name = 'cdc-worker two' AND datname = 'second'");
+kill('STOP', $hangs);
+$node->safe_psql('shop', "INSERT INTO pair SELECT n, repeat(md5(n::text), 32) FROM generate_series($_, $_ + 99) n") foreach map { $_ * 100 } 1 .. 200;
+ok(wait_until(sub { arrived($node, 'pair') > 1000 }), 'the other goes on') or diag($two->log);
+sleep 4;
+cmp_ok(arrived($node, 'pair'), '<', 15000, 'as far as memory_limit lets it: ' . arrived($node, 'pair') . ' rows of 20,000');
+($now, $most) = $two->memory;
+cmp_ok($most - $quiet, '<', 40 * 1024, sprintf('memory rose by %.1f MB at most', ($most - $quiet) / 1024));
+kill('CONT', $hangs);
+ok(wait_caught_up($node, 'two'), 'both go on when it moves again') or diag($two->log);
+same_rows($node, 'pair');
+is(second('SELECT count(*), sum(length(body)) FROM pair WHERE NOT _deleted'), one_value($node, 'shop', 'SELECT count(*), sum(length(body)) FROM pair'),
+	'and the one that hung has the same');
+is($two->stop, 0, 'a clean stop');
+
 # Standard output, which nobody reads.
 pipe(my $read, my $write) or die "could not make a pipe: $!";
 my $printer = CdcTest::Worker->new(

@@ -3,6 +3,7 @@
 use strict;
 use warnings;
 use CdcTest;
+use IPC::Run ();
 use Test::More;
 
 my $node = source_cluster();
@@ -71,6 +72,25 @@ change_and_compare('a column that is added',
 	q{ALTER TABLE gone ADD extra int DEFAULT 7; INSERT INTO gone VALUES (30, 'new', 8); UPDATE gone SET v = 'touched'}, 'gone');
 is(one_value($node, 'projection', 'SELECT max(_schema_version) FROM gone'), 2, 'the rows say which definition they are of');
 change_and_compare('a table made while streaming', q{CREATE TABLE late (id int PRIMARY KEY, v text); INSERT INTO late VALUES (1, 'x')}, 'late');
+change_and_compare('a table without rows, whose type changes before the first one',
+	q{CREATE TABLE "new" (id int PRIMARY KEY, v int); CREATE TABLE root (id int) PARTITION BY LIST (id); ALTER TABLE "new" ALTER v TYPE text}, '"new"');
+is(one_value($node, 'projection', "SELECT to_regclass('root') IS NULL"), 't', 'but not one that is partitioned: its rows are elsewhere');
+change_and_compare('its first row', q{INSERT INTO "new" VALUES (1, 'x')}, '"new"');
+
+# A transaction is decoded when its commit is on disk, and other sessions may see it much later.
+$node->safe_psql('shop', 'CREATE TABLE unseen (id int, region text, PRIMARY KEY (id, region)) PARTITION BY LIST (region)');
+$node->append_conf('postgresql.conf', "synchronous_standby_names = 'nobody'\n");
+$node->reload;
+my $waiting = IPC::Run::start(
+	[   'psql', '-XAtq', '-d', dsn($node, 'shop'), '-c',
+		"BEGIN; CREATE TABLE unseen_eu PARTITION OF unseen FOR VALUES IN ('eu'); INSERT INTO unseen VALUES (1, 'eu'); COMMIT" ],
+	'>', \my $output, '2>&1');
+ok(wait_until(sub { arrived($node, 'unseen_eu') }), 'a new table whose transaction waits for a standby has its row') or diag($worker->log);
+is(one_value($node, 'shop', "SELECT to_regclass('unseen_eu') IS NULL"), 't', 'which at the source nobody sees yet');
+$node->append_conf('postgresql.conf', "synchronous_standby_names = ''\n");
+$node->reload;
+IPC::Run::finish($waiting);
+is($output, '', 'it has waited for no more than that');
 same_rows($node, $_) foreach @tables;
 is($worker->stop, 0, 'a clean stop');
 done_testing();

@@ -18,6 +18,17 @@ class TableCatalog {
     // the table as it is now. retry where the source can't be reached, fatal where there is no such table.
     virtual Result<TableDefinition> definition(const std::string& schema, const std::string& table,
                                                int schema_version) = 0;
+
+    // What the stream itself says of a version: it need not be asked for, and may not be there yet for who
+    // asks (a transaction is decoded before other sessions see it).
+    virtual void learn(const std::string& schema, const std::string& table, int schema_version,
+                       const TableDefinition& definition) = 0;
+
+    // Whether schema.table, of which a version was recorded just now, has rows under its own name for sure:
+    // an ordinary table, not partitioned and no partition. False where there is none any more. retry as
+    // above.
+    virtual Result<bool> is_ordinary(const std::string& schema, const std::string& table,
+                                     int schema_version) = 0;
 };
 
 }  // namespace cdc

@@ -109,8 +109,9 @@ Status Applier::apply_event(const Event& event, const EventBody& body, const Sli
 }
 
 // A new definition reaches the target at once, not with the first row under it. A dropped table's rows are
-// gone at the source though no event says so of each. A table without a projection gets one with its first
-// row.
+// gone at the source though no event says so of each. A table that is new gets its projection, so that who
+// reads it finds it empty and not missing; one that may have no rows under its own name (it is partitioned,
+// or a partition) gets it with its first row.
 Status Applier::apply_schema_change(const Event& event, const EventBody& body, const SlicePtr& slice) {
     TableDefinition definition;
     if (!body.after.empty()) {
@@ -118,6 +119,7 @@ Status Applier::apply_schema_change(const Event& event, const EventBody& body, c
         if (!parsed.ok()) return parsed.status();
         definition = std::move(parsed).value();
         if (tables_.is_as(event, definition)) return {};
+        tables_.learn(event, definition);
     }
     CDC_RETURN_IF_ERROR(wait_in_transaction());
     Result<const ProjectionTable*> table = tables_.registered(event);
@@ -129,7 +131,9 @@ Status Applier::apply_schema_change(const Event& event, const EventBody& body, c
                 "under the old name until a new snapshot",
                 unescape_json(event.schema), unescape_json(event.table));
         }
-        return {};
+        const Result<bool> wanted = body.after.empty() ? false : tables_.is_to_be_made(event);
+        if (!wanted.ok() || !*wanted) return wanted.status();
+        return tables_.prepare(event, body, std::move(definition)).status();
     }
     if (body.after.empty()) {
         batcher_.add_all_gone(**table, event, body, slice);

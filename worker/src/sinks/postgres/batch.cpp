@@ -200,6 +200,11 @@ ImageOptions Batcher::options(const EventBody& body, std::string_view image) con
     return made;
 }
 
+// A delete's row is its key, which is of the old image.
+ImageOptions Batcher::options(const Change& change) const {
+    return options(change.body, change.event.op == Op::remove ? "before." : "after.");
+}
+
 Status Batcher::add_row(const Change& change) {
     const ProjectionTable& table = change.table;
     if (table.ordered) flush_ordered(table);
@@ -221,8 +226,8 @@ Status Batcher::add_row(const Change& change) {
             if (buried) {
                 group.rows.bury(known->second.row, change.event);
             } else {
-                CDC_RETURN_IF_ERROR(group.rows.replace(known->second.row, change.image, change.event,
-                                                       options(change.body, "after.")));
+                CDC_RETURN_IF_ERROR(
+                    group.rows.replace(known->second.row, change.image, change.event, options(change)));
             }
             open_bytes_ += group.rows.bytes() - before;
             return {};
@@ -271,7 +276,7 @@ Status Batcher::append(Open& open, const Change& change, const std::string& evid
         group = std::prev(open.groups.end());
     }
     const std::size_t before = group->rows.bytes();
-    CDC_RETURN_IF_ERROR(group->rows.append(change.image, change.event, options(change.body, "after.")));
+    CDC_RETURN_IF_ERROR(group->rows.append(change.image, change.event, options(change)));
     open_bytes_ += group->rows.bytes() - before;
     if (open.slices.empty() || open.slices.back() != change.slice) open.slices.push_back(change.slice);
     if (change.event.key.empty()) return {};

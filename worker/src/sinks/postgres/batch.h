@@ -123,6 +123,7 @@ class Batcher {
                        const SlicePtr& slice);
     Status append(Open& open, const Change& change, const std::string& evidence_id);
     ImageOptions options(const EventBody& body, std::string_view image) const;
+    ImageOptions options(const Change& change) const;
     void close(Group& group);
     void close_load(Open& open);
     void flush_table(const ProjectionTable& table);

@@ -138,8 +138,10 @@ std::string insert_sql(const ProjectionTable& table, const Columns& columns, boo
 std::string upsert_sql(const ProjectionTable& table, const Columns& columns, bool deleted) {
     const Columns key = key_columns(table);
     std::string assignments;
+    // A key that is equal in other bytes (1.0 and 1.00, citext) is the row's from here on.
+    const bool same_key = table.key_is_canonical || deleted;
     for (const ProjectionColumn* column : columns) {
-        if (std::ranges::find(key, column) != key.end()) continue;
+        if (same_key && std::ranges::find(key, column) != key.end()) continue;
         assignments += column->quoted + " = EXCLUDED." + column->quoted + ", ";
     }
     for (const char* name : envelope_columns) {

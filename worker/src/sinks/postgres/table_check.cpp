@@ -45,12 +45,6 @@ Status check_envelope_columns(const std::string& table, const TargetTable& targe
     return {};
 }
 
-// A type that only some databases know may be projected as text, and as anything where this one does not.
-bool type_fits(const std::string& actual, const ColumnDefinition& column, const TypeInTarget& type) {
-    if (actual == projected_type(column, type)) return true;
-    return !type.builtin && (!type.known || actual == "text");
-}
-
 Status check_source_column(const std::string& table, const ColumnDefinition& column, const TypeInTarget& type,
                            bool in_key, const TargetTable& target, bool may_add) {
     const TargetColumn* found = target.find(column.name);
@@ -81,6 +75,11 @@ Status check_source_column(const std::string& table, const ColumnDefinition& col
 
 std::string projected_type(const ColumnDefinition& column, const TypeInTarget& type) {
     return type.known ? column.type : "text";
+}
+
+bool type_fits(const std::string& actual, const ColumnDefinition& column, const TypeInTarget& type) {
+    if (actual == projected_type(column, type)) return true;
+    return !type.builtin && (!type.known || actual == "text");
 }
 
 Status check_definition(const std::string& source, const TableDefinition& definition) {

@@ -14,6 +14,10 @@ namespace cdc::projection {
 // (an enum, a domain, an extension's type).
 std::string projected_type(const ColumnDefinition& column, const TypeInTarget& type);
 
+// Whether a column of the type `actual` takes the values of a source's column: it has the type that it would
+// be made with, or one that was chosen for a type that only some databases know.
+bool type_fits(const std::string& actual, const ColumnDefinition& column, const TypeInTarget& type);
+
 // Fatal where the definition can't be projected at all: a column has the name of one of the projection's own.
 Status check_definition(const std::string& source, const TableDefinition& definition);
 

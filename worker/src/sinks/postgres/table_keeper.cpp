@@ -175,6 +175,18 @@ bool TableKeeper::let_go() {
     return true;
 }
 
+void TableKeeper::learn(const Event& event, const TableDefinition& definition) {
+    context_.catalog->learn(unescape_json(event.schema), unescape_json(event.table), event.schema_version,
+                            definition);
+}
+
+// A definition that is not recorded is told because a row under it follows.
+Result<bool> TableKeeper::is_to_be_made(const Event& event) {
+    if (event.schema_version == 0) return true;
+    return context_.catalog->is_ordinary(unescape_json(event.schema), unescape_json(event.table),
+                                         event.schema_version);
+}
+
 Result<const ProjectionTable*> TableKeeper::registered(const Event& event) {
     Result<Names> names = names_of(event);
     if (!names.ok()) return names.status();
@@ -218,6 +230,7 @@ Status TableKeeper::make_ready(const Names& names, const Event& event, const Tab
     if (!target->exists) {
         CDC_RETURN_IF_ERROR(create(names, definition, key, types));
     } else {
+        if (*registered) CDC_RETURN_IF_ERROR(retype_if_empty(names, definition, types, *target));
         CDC_RETURN_IF_ERROR(
             check_table(names.target.display(), definition, key, types, *target, *registered));
         CDC_RETURN_IF_ERROR(add_missing_columns(names, definition, types, *target));
@@ -311,6 +324,33 @@ Status TableKeeper::create_schema(const std::string& schema) {
     Result<std::string> quoted = session_.quote_identifier(schema);
     if (!quoted.ok()) return quoted.status();
     return session_.run_script("creating schema " + schema, "CREATE SCHEMA IF NOT EXISTS " + *quoted);
+}
+
+// A table of ours that had no rows yet follows its source's types: nothing is there that had to be converted.
+// (A migration that makes a table and then changes it is one of many.)
+Status TableKeeper::retype_if_empty(const Names& names, const TableDefinition& definition,
+                                    const std::vector<TypeInTarget>& types, TargetTable& target) {
+    std::string changes;
+    for (std::size_t i = 0; i < definition.columns.size(); ++i) {
+        const TargetColumn* found = target.find(definition.columns[i].name);
+        if (found == nullptr || type_fits(found->type, definition.columns[i], types[i])) continue;
+        Result<std::string> name = session_.quote_identifier(found->name);
+        if (!name.ok()) return name.status();
+        changes += (changes.empty() ? " ALTER COLUMN " : ", ALTER COLUMN ") + *name + " TYPE " +
+                   projected_type(definition.columns[i], types[i]) + " USING NULL";
+    }
+    if (changes.empty()) return {};
+    Result<std::string> table = quoted_name(names.target);
+    if (!table.ok()) return table.status();
+    const Result<bool> empty = is_empty(session_, *table);
+    if (!empty.ok() || !*empty) return empty.status();
+    log_info("projection table {} has no rows yet, and gets the source's new types", names.target.display());
+    CDC_RETURN_IF_ERROR(session_.run_script("changing types of projection table " + names.target.display(),
+                                            "ALTER TABLE " + *table + changes));
+    Result<TargetTable> changed = read_target_table(session_, names.target);
+    if (!changed.ok()) return changed.status();
+    target = std::move(changed).value();
+    return {};
 }
 
 Status TableKeeper::add_missing_columns(const Names& names, const TableDefinition& definition,

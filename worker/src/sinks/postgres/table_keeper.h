@@ -49,6 +49,12 @@ class TableKeeper {
     Result<const ProjectionTable*> prepare(const Event& event, const EventBody& body,
                                            TableDefinition definition);
 
+    // A recorded definition that a schema event brought: prepare has it at hand then.
+    void learn(const Event& event, const TableDefinition& definition);
+    // Whether a table that a schema event tells of, and that has no projection, is to have one before its
+    // first row. Asks the source.
+    Result<bool> is_to_be_made(const Event& event);
+
     // Makes or checks the table of a source table that has no event yet, as it is now. Waits, as prepare
     // does.
     Status expect(const std::string& schema, const std::string& table);
@@ -100,6 +106,8 @@ class TableKeeper {
     Status create(const Names& names, const TableDefinition& definition, const std::vector<std::string>& key,
                   const std::vector<TypeInTarget>& types);
     Status create_schema(const std::string& schema);
+    Status retype_if_empty(const Names& names, const TableDefinition& definition,
+                           const std::vector<TypeInTarget>& types, TargetTable& target);
     Status add_missing_columns(const Names& names, const TableDefinition& definition,
                                const std::vector<TypeInTarget>& types, const TargetTable& target);
     // Fatal where the target belongs to another source table or projection.

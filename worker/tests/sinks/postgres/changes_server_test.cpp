@@ -175,6 +175,18 @@ TEST_F(Changes, AJsonNullIsNotAnSqlNull) {
     EXPECT_EQ(orders(), "1|1|~|null|f\n2|1|~|~|f\n3|1|{\"z\":1.50,\"a\":\"\\u0000\"}|\"text\"|f\n");
 }
 
+TEST_F(Changes, AKeyThatIsAJsonNullIsDeleted) {
+    catalog_.tables["public.orders"][1].columns[0].type = "jsonb";
+    start();
+    Row first = inserted("null", order("null", "1"));
+    first.extra = R"(,"json_null":["after.id"])";
+    Row second = deleted("null");
+    second.extra = R"(,"json_null":["before.id"])";
+    ok(apply({first}));
+    ok(apply({second}));
+    EXPECT_EQ(rows("SELECT id, _deleted FROM orders"), "null|t\n");
+}
+
 TEST_F(Changes, JsonThatComesAsStringsIsTheSameDocument) {
     context_.json_as_string = true;
     start();
@@ -223,7 +235,11 @@ TEST_F(Changes, KeysThatAreEqualInOtherBytesAreOneRow) {
         return row;
     };
     ok(apply({with(Op::insert, "1.0", "1"), with(Op::update, "1.00", "2"), with(Op::insert, "2", "3")}));
-    EXPECT_EQ(rows("SELECT qty FROM orders ORDER BY id"), "2\n3\n");
+    EXPECT_EQ(rows("SELECT id, qty FROM orders ORDER BY id"), "1.00|2\n2|3\n");
+    Row gone = deleted("");
+    gone.key = R"({"id":"2"})";
+    ok(apply({gone, with(Op::insert, "2.0", "4")}));
+    EXPECT_EQ(rows("SELECT id, qty FROM orders ORDER BY id"), "1.00|2\n2.0|4\n") << "in the source's bytes";
 }
 
 TEST_F(Changes, HostileIdentifiersStayIdentifiers) {

@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -34,7 +35,16 @@ class FakeCatalog : public TableCatalog {
         return found->second;
     }
 
+    void learn(const std::string& schema, const std::string& table, int schema_version,
+               const TableDefinition& definition) override {
+        tables[schema + "." + table][schema_version] = definition;
+    }
+    Result<bool> is_ordinary(const std::string& schema, const std::string& table, int) override {
+        return ordinary.contains(schema + "." + table);
+    }
+
     std::map<std::string, std::map<int, TableDefinition>> tables;
+    std::set<std::string> ordinary;
     int asked = 0;
 };
 

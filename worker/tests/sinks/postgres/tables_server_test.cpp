@@ -168,6 +168,44 @@ TEST_F(Tables, ATypeThatChangesIsRefusedWithTheLineThatFollowsIt) {
     EXPECT_EQ(rows("SELECT qty FROM orders"), "5000000000\n");
 }
 
+// As ALTER TABLE leaves it, with `type` for qty.
+std::string retyped(const std::string& type) {
+    return R"({"columns":[{"name":"id","type":"integer","nullable":false,"position":1},)"
+           R"({"name":"qty","type":")" +
+           type +
+           R"(","nullable":true,"position":2}],"key":["id"],"replica_identity":"default","fingerprint":"sha256:)" +
+           type + "\"}";
+}
+
+TEST_F(Tables, ANewTableIsThereBeforeItsFirstRowAndFollowsItsTypesUntilThen) {
+    catalog_.ordinary.insert("public.orders");
+    start();
+    Row created = schema_change(1, retyped("integer"));
+    ok(apply({created}));
+    EXPECT_EQ(rows("SELECT count(*) FROM orders"), "0\n");
+    ok(apply({schema_change(2, retyped("uuid"))}));
+    EXPECT_EQ(
+        rows("SELECT format_type(atttypid, -1) FROM pg_attribute WHERE attrelid = 'orders'::regclass AND "
+             "attname = 'qty'"),
+        "uuid\n");
+    Row row = inserted("1", R"({"id":1,"qty":"00000000-0000-0000-0000-000000000001"})");
+    row.schema_version = 2;
+    ok(apply({row}));
+    const Status status = apply({schema_change(3, retyped("text"))});
+    EXPECT_EQ(status.code(), StatusCode::fatal) << "rows are never converted";
+    EXPECT_THAT(status.hint(), HasSubstr("ALTER COLUMN qty TYPE text"));
+}
+
+TEST_F(Tables, WhatMayHaveNoRowsOfItsOwnGetsItsTableWithTheFirstOneAndNeedsNoLookUp) {
+    catalog_.tables.clear();
+    start();
+    ok(apply({schema_change(1, retyped("integer"))}));
+    EXPECT_EQ(rows("SELECT to_regclass('orders') IS NULL"), "t\n");
+    ok(apply({inserted("1", R"({"id":1,"qty":5})")}));
+    EXPECT_EQ(rows("SELECT id, qty FROM orders"), "1|5\n");
+    EXPECT_EQ(catalog_.asked, 1) << "of what the stream has said itself";
+}
+
 TEST_F(Tables, ADroppedTableEndsItsRows) {
     start();
     ok(apply_one());

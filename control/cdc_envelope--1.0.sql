@@ -322,7 +322,7 @@ CREATE TABLE cdc_envelope.snapshot_signal (
     requested_at   timestamptz NOT NULL DEFAULT now(),
     -- by the worker:
     state          text NOT NULL DEFAULT 'requested'
-        CHECK (state IN ('requested', 'running', 'paused', 'done', 'stopped', 'failed')),
+        CHECK (state IN ('reading', 'requested', 'running', 'paused', 'done', 'stopped', 'failed')),
     run_id         text,                               -- beside each event that was read: the Kafka header cdc-run
     rows_read      bigint NOT NULL DEFAULT 0,          -- delivered
     rows_left_out  bigint NOT NULL DEFAULT 0,          -- the stream had told of them meanwhile
@@ -331,9 +331,11 @@ CREATE TABLE cdc_envelope.snapshot_signal (
     estimated_rows bigint,
     started_at     timestamptz,
     updated_at     timestamptz,
-    message        text                                -- what it waits for, or why it failed
+    message        text,                               -- what it waits for, or why it failed
+    delivered      text                                -- of a first snapshot that was interrupted: what it has delivered
 );
 
+-- `reading` is not a run: the slot's first snapshot reads the table. Where that was interrupted, it becomes `requested`.
 CREATE INDEX snapshot_signal_open ON cdc_envelope.snapshot_signal (slot_name, id)
     WHERE state IN ('requested', 'running', 'paused');
 

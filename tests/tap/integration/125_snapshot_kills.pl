@@ -1,4 +1,4 @@
-# A first snapshot that resumes, of a table under pgbench, into Kafka and a projection at once, while the worker and the source's
+# A first snapshot beside the stream, of a table under pgbench, into Kafka and a projection at once, while the worker and the source's
 # server are killed with -9 at random moments. It goes on behind the last chunk that both have stored: none is read twice but the
 # one in flight. In the end the projection equals the source, and so does what a compacted topic would keep.
 # By hand: CDC_ROWS=1000000 CDC_RANDOM_KILLS=20, CDC_VICTIM=worker or server, CDC_SEED.
@@ -30,7 +30,7 @@ my $worker = CdcTest::Worker->new(
 	name      => 'chunks',
 	dsn       => dsn($node, 'shop'),
 	log_level => 'debug',
-	pipeline  => { snapshot => { resumable => \1, chunk_rows => $rows / 200 } },
+	pipeline  => { snapshot => { beside_stream => \1, chunk_rows => $rows / 200 } },
 	sinks => [ { kafka => { brokers => $broker->address, topic_prefix => 'chunks' } }, postgres_sink($node) ]);
 
 my $script = "$PostgreSQL::Test::Utils::tmp_check/chunks.sql";

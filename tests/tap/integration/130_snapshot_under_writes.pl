@@ -39,7 +39,7 @@ my $load = IPC::Run::start(
 my $worker = CdcTest::Worker->new(
 	name     => 'writes',
 	dsn      => dsn($node, 'shop'),
-	pipeline => { snapshot => { chunk_rows => 5000, readers => 2 } },
+	pipeline => { snapshot => { resumable => \0, chunk_rows => 5000, readers => 2 } },
 	sinks    => [ postgres_sink($node) ]);
 foreach my $kill (1 .. $kills)
 {

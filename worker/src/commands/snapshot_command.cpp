@@ -4,6 +4,7 @@
 
 #include "cli/exit_code.h"
 #include "source/captured_tables.h"
+#include "source/snapshot_requests.h"
 #include "source/snapshot_signal.h"
 #include "source/source_connection.h"
 
@@ -59,6 +60,18 @@ void print_status(const std::string& pipeline, const source::SnapshotSignal& sig
     std::printf("\n");
 }
 
+// pause, resume or stop.
+Result<int> want(pq::Connection& sql, const std::string& slot, const char* wanted, const Name& name) {
+    const auto changed = source::want(sql, slot, wanted, name.schema, name.table);
+    if (!changed.ok() || *changed > 0) return changed;
+    const auto reading = source::reading_requests(sql, slot);
+    if (!reading.ok()) return reading.status();
+    if (reading->empty()) return changed;
+    return Status::fatal(
+        "the first snapshot is under way, which is read at one point and can't be paused or stopped",
+        "stop the worker: when it is started again, what is missing is read beside the stream");
+}
+
 Result<int> act(pq::Connection& sql, const cli::Command& command, const config::Pipeline& pipeline) {
     const std::string& slot = pipeline.source.slot;
     const Name name = split(command.table);
@@ -66,11 +79,11 @@ Result<int> act(pq::Connection& sql, const cli::Command& command, const config::
         case cli::SnapshotAction::start:
             return start(sql, command, pipeline);
         case cli::SnapshotAction::pause:
-            return source::want(sql, slot, "pause", name.schema, name.table);
+            return want(sql, slot, "pause", name);
         case cli::SnapshotAction::resume:
-            return source::want(sql, slot, "run", name.schema, name.table);
+            return want(sql, slot, "run", name);
         case cli::SnapshotAction::stop:
-            return source::want(sql, slot, "stop", name.schema, name.table);
+            return want(sql, slot, "stop", name);
         case cli::SnapshotAction::status:
             break;
     }

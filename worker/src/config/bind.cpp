@@ -102,7 +102,10 @@ class Binder {
         snapshot.mode = snapshot_mode(section.value("mode").text.value);
         snapshot.chunk_rows = static_cast<std::int64_t>(section.value("chunk_rows").number);
         snapshot.readers = static_cast<int>(section.value("readers").number);
-        snapshot.resumable = section.value("resumable").boolean;
+        const std::string_view resumable = section.value("resumable").text.value;
+        if (resumable == "true") snapshot.resumable = Resumable::yes;
+        if (resumable == "false") snapshot.resumable = Resumable::no;
+        snapshot.beside_stream = section.value("beside_stream").boolean;
         snapshot.chunk_time = std::chrono::milliseconds(section.value("chunk_time").number);
         return snapshot;
     }

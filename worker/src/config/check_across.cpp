@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <map>
 
 #include "config/bind.h"
@@ -70,16 +71,32 @@ void check_kafka_sinks(const Section& section, const Pipeline& pipeline, Unique&
 
 // One that ends with the snapshot has no stream to read beside, and one that begins anew with every start
 // has nothing to go on with.
-void check_resumable(const Section& section, const Pipeline& pipeline, Problems& problems) {
-    const Section& snapshot = section.section("snapshot");
-    const SnapshotMode mode = pipeline.snapshot.mode;
-    const bool pointless = mode == SnapshotMode::initial_only || mode == SnapshotMode::always;
-    if (!pipeline.snapshot.resumable || !pointless) return;
-    const Value& resumable = snapshot.value("resumable");
-    problems.push_back({Severity::error, resumable.place, snapshot.path() + ".resumable",
+// False where it does not go with the mode.
+bool check_mode(const Section& snapshot, const char* option, SnapshotMode mode, Problems& problems) {
+    if (mode != SnapshotMode::initial_only && mode != SnapshotMode::always) return true;
+    problems.push_back({Severity::error, snapshot.value(option).place, snapshot.path() + "." + option,
                         std::string("true does not go with mode: ") +
                             (mode == SnapshotMode::always ? "always" : "initial_only"),
                         "remove it, or let mode be initial or when_needed"});
+    return false;
+}
+
+bool keeps_position(const Sink& sink) {
+    if (const auto* kafka = std::get_if<KafkaSink>(&sink)) return kafka->transactions;
+    return std::holds_alternative<PostgresSink>(sink);
+}
+
+void check_resumable(const Section& section, const Pipeline& pipeline, Problems& problems) {
+    const Section& snapshot = section.section("snapshot");
+    const Snapshot& chosen = pipeline.snapshot;
+    if (chosen.beside_stream) check_mode(snapshot, "beside_stream", chosen.mode, problems);
+    if (chosen.resumable != Resumable::yes) return;
+    if (!check_mode(snapshot, "resumable", chosen.mode, problems)) return;
+    if (chosen.beside_stream || std::ranges::all_of(pipeline.sinks, keeps_position)) return;
+    problems.push_back({Severity::error, snapshot.value("resumable").place, snapshot.path() + ".resumable",
+                        "true needs sinks that keep their position, which stdout, and kafka with "
+                        "transactions: off, do not",
+                        "remove it: the snapshot begins again where it is interrupted"});
 }
 
 }  // namespace

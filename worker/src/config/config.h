@@ -53,11 +53,15 @@ using Sink = std::variant<StdoutSink, KafkaSink, PostgresSink>;
 // docs/operations.md, "Which snapshot, and when".
 enum class SnapshotMode { initial, initial_only, never, always, when_needed };
 
+// Whether a first snapshot that was interrupted goes on: where that is possible, or else it is refused.
+enum class Resumable { automatic, yes, no };
+
 struct Snapshot {
     SnapshotMode mode = SnapshotMode::initial;
-    std::int64_t chunk_rows = 10000;              // about how many rows are read by one statement
-    int readers = 2;                              // connections that read side by side
-    bool resumable = false;                       // tables with a key are left to runs beside the stream
+    std::int64_t chunk_rows = 10000;  // about how many rows are read by one statement
+    int readers = 2;                  // connections that read side by side
+    Resumable resumable = Resumable::automatic;
+    bool beside_stream = false;                   // tables with a key are left to runs beside the stream
     std::chrono::milliseconds chunk_time{10000};  // how long a chunk beside the stream is read
 };
 

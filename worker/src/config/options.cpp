@@ -252,14 +252,24 @@ std::vector<Option> pipeline_options() {
              "How many connections read side by side, on the same exported snapshot. Each uses one of the "
              "server's processors."},
         {.path = "pipelines[].snapshot.resumable",
+         .type = Type::choice,
+         .default_text = "auto",
+         .words = {"auto", "true", "false"},
+         .description =
+             "`true`: a first snapshot that is interrupted goes on: what every sink has stored is not read "
+             "again ([snapshots.md](snapshots.md#a-first-snapshot-that-resumes)). It needs sinks that all "
+             "keep their position, and SELECT, INSERT and UPDATE on `cdc_envelope.snapshot_signal` for the "
+             "role. Not with `initial_only` and `always`. `false`: it begins again. `auto`: as `true` where "
+             "that is possible; where it is not, the log says why."},
+        {.path = "pipelines[].snapshot.beside_stream",
          .type = Type::boolean,
          .default_text = "false",
          .description =
-             "`true`: a snapshot that is interrupted goes on behind the last chunk that every sink has "
-             "stored, where it would begin again otherwise. Only tables without a key are read at one "
-             "point, before streaming; those with one are read beside the stream "
-             "([snapshots.md](snapshots.md)), one after another. The role needs SELECT, INSERT and UPDATE "
-             "on `cdc_envelope.snapshot_signal`. Not with `initial_only` and `always`."},
+             "`true`: only tables without a key are read at one point, before streaming; those with one are "
+             "read beside the stream ([snapshots.md](snapshots.md#a-first-snapshot-beside-the-stream)), one "
+             "after another in chunks, so that no transaction is held open for longer than one. It resumes "
+             "too, whatever `resumable` says, and needs the same rights. Not with `initial_only` and "
+             "`always`."},
         {.path = "pipelines[].snapshot.chunk_time",
          .type = Type::duration,
          .default_text = "10s",

@@ -42,7 +42,8 @@ struct Slice {
     // Where not empty: what a sink that keeps its position stores with it, once it holds this slice and all
     // before it. Opaque to the sinks; the latest holds.
     std::string snapshot_progress;
-    std::uint64_t progress_number = 0;  // of it: 1, 2, … in the order of the slices; 0 without one
+    // Of it: 1, 2, … in the order of the slices; 0 without one, and where nobody waits for it to be durable.
+    std::uint64_t progress_number = 0;
     ByteBudget::Lease lease;
 
     Slice() = default;

@@ -199,6 +199,11 @@ Status Backfill::read_one(Signal& signal) {
     }
     source::ChunkRequest request;
     request.condition = signal.condition;
+    if (!signal.delivered.empty()) {
+        auto delivered = incremental::read_delivered(signal.delivered);
+        if (!delivered.ok()) return delivered.status();
+        request.delivered = std::move(*delivered);
+    }
     request.max_rows = static_cast<std::size_t>(signal.chunk_rows);
     request.max_bytes = parts_.config.memory_limit / 4;
     request.max_time = parts_.config.snapshot.chunk_time;

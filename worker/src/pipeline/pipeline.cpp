@@ -10,11 +10,13 @@
 #include "config/quantity.h"
 #include "pipeline/backfill.h"
 #include "pipeline/snapshot_phase.h"
+#include "pipeline/snapshot_resume.h"
 #include "pipeline/stream_loop.h"
 #include "source/event_form.h"
 #include "source/heartbeat.h"
 #include "source/plugin_options.h"
 #include "source/slot.h"
+#include "source/snapshot_requests.h"
 #include "source/source_connection.h"
 #include "source/table_filter.h"
 
@@ -112,6 +114,8 @@ Status Pipeline::run_with(SinkGroup& sinks) {
     const Result<Lsn> start_lsn = begin(sinks, *planned);
     if (!start_lsn.ok()) return start_lsn.status();
     if (finished_) return {};
+    if (planned->action != source::StartAction::snapshot)
+        CDC_RETURN_IF_ERROR(go_on_with_snapshot(sinks, *start_lsn));
     if (config_.slot.failover)
         CDC_RETURN_IF_ERROR(source::ensure_failover(source.dsn, application_name_, source.slot));
 
@@ -144,9 +148,41 @@ Result<source::StartPlan> Pipeline::plan(source::ReplicationStream& stream) {
     Result<source::StartPlan> plan =
         source::plan_start(identity_, stream.server_flush_lsn(), source.slot, *slot,
                            {snapshot_mode(), config_.slot.on_missing}, positions_);
+    if (plan.ok() && plan->action == source::StartAction::stream &&
+        snapshot_mode() != config::SnapshotMode::never) {
+        const Result<bool> nothing = nothing_of_snapshot(*sql, plan->start_lsn);
+        if (!nothing.ok()) return nothing.status();
+        if (*nothing) {
+            log_info("pipeline {}: the first snapshot was interrupted before anything of it was stored",
+                     config_.name);
+            return source::StartPlan{source::StartAction::snapshot, Lsn{}, true, {}, Lsn{}};
+        }
+    }
     if (plan.ok() && plan->action != source::StartAction::snapshot)
         CDC_RETURN_IF_ERROR(source::check_form(form_, source.on_form_change, positions_));
     return plan;
+}
+
+// Whether a first snapshot was interrupted of which there is nothing to go on with: several readers are
+// faster than a run, and the slot has served nobody else.
+Result<bool> Pipeline::nothing_of_snapshot(pq::Connection& sql, Lsn start) const {
+    const auto interrupted =
+        interrupted_snapshot(sql, config_.source.slot, start, positions_, snapshot_progress_);
+    if (!interrupted.ok()) return interrupted.status();
+    const auto& delivered = interrupted->delivered;
+    return !interrupted->requests.empty() && !interrupted->streamed && (!delivered || delivered->nothing());
+}
+
+// Leaves what an interrupted first snapshot has not delivered to runs, before the sinks begin to stream and
+// forget how far it was.
+Status Pipeline::go_on_with_snapshot(SinkGroup& sinks, Lsn start) {
+    const config::Source& source = config_.source;
+    Result<pq::Connection> sql = source::open_source_connection(source.dsn, application_name_, pq::Mode::sql);
+    if (!sql.ok()) return sql.status();
+    const auto interrupted = interrupted_snapshot(*sql, source.slot, start, positions_, snapshot_progress_);
+    if (!interrupted.ok()) return interrupted.status();
+    if (interrupted->requests.empty()) return {};
+    return leave_to_runs(*sql, config_, sinks, *interrupted);
 }
 
 // Positions of before a failover: taken over to the new timeline, or refused.
@@ -176,9 +212,14 @@ Status Pipeline::wait_for_slot() {
     while (true) {
         const Result<std::optional<source::SlotState>> state = source::slot_state(*sql, source.slot);
         if (!state.ok()) return state.status();
-        if (!state->has_value() || !(*state)->active || (*state)->temporary) break;
+        if (!state->has_value() || (*state)->temporary) break;
+        // Nobody streams from it yet while its first snapshot is read.
+        const Result<int> reader =
+            (*state)->active ? (*state)->active_pid : source::snapshot_holder(*sql, source.slot);
+        if (!reader.ok()) return reader.status();
+        if (!(*state)->active && *reader == 0) break;
         if (stop_.requested()) return Status::retry("stopped while another process held the slot");
-        if (const int pid = (*state)->active_pid; pid != std::exchange(holder, pid)) {
+        if (const int pid = *reader; pid != std::exchange(holder, pid)) {
             log_info("pipeline {}: replication slot \"{}\" is in use by process {}: standing by",
                      config_.name, source.slot, pid);
         }
@@ -294,8 +335,11 @@ Result<Lsn> Pipeline::begin_with_snapshot(SinkGroup& sinks, const source::StartP
     for (source::SinkPosition& position : positions_)
         position.stored.reset();
     remembered_.clear();
+    const auto forgetful =
+        std::ranges::find_if(sinks_, [](const auto& sink) { return !sink->keeps_position(); });
     const Result<Lsn> point =
-        take_snapshot({config_, application_name_, sinks, budget_, room_, statistics_, stop_check_});
+        take_snapshot({config_, application_name_, sinks, budget_, room_, statistics_, stop_check_,
+                       forgetful == sinks_.end() ? std::string() : (*forgetful)->name()});
     snapshot_taken_ = point.ok();
     finished_ = point.ok() && config_.snapshot.mode == config::SnapshotMode::initial_only;
     return point;

@@ -8,9 +8,11 @@
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "pipeline/progress.h"
+#include "pipeline/snapshot_account.h"
 #include "pipeline/snapshot_readers.h"
 #include "source/slot.h"
 #include "source/snapshot.h"
+#include "source/snapshot_requests.h"
 #include "source/snapshot_signal.h"
 #include "source/source_connection.h"
 
@@ -28,7 +30,7 @@ class Watch {
         : parts_(parts), reader_(reader), slot_(slot) {}
 
     Status operator()() {
-        CDC_RETURN_IF_ERROR(slot_.alive());
+        if (!permanent_) CDC_RETURN_IF_ERROR(slot_.alive());
         const source::SnapshotProgress progress = reader_.progress();
         Statistics& statistics = parts_.statistics;
         statistics.snapshot_rows_expected.store(progress.rows_expected);
@@ -42,45 +44,64 @@ class Watch {
         return {};
     }
 
+    // It needs its connection no longer.
+    void slot_is_permanent() { permanent_ = true; }
+
   private:
     const SnapshotParts& parts_;
     const source::SnapshotReader& reader_;
     source::SnapshotSlot& slot_;
+    bool permanent_ = false;
     ProgressLine line_{"pipeline " + parts_.config.name, parts_.statistics};
     Clock::time_point next_ = Clock::now() + kProgressInterval;
 };
 
-// A table that has no rows has had no event, and no sink knows of it.
-Status tell_of_empty_table(const SnapshotParts& parts, const source::CapturedTable& table) {
-    if (table.partition) return {};
-    if (parts.stop()) return Status::retry("stopped during the snapshot");
-    return parts.sinks.on_each(
-        [&table](Sink& sink, std::size_t) { return sink.empty_table(table.schema, table.table); });
-}
-
 // Those that are left to the stream's side have had none so far, and may have none at all.
 Status tell_of_empty_tables(const SnapshotParts& parts, const source::SnapshotReader& reader) {
     for (const std::size_t empty : reader.tables_without_rows())
-        CDC_RETURN_IF_ERROR(tell_of_empty_table(parts, reader.tables()[empty]));
+        CDC_RETURN_IF_ERROR(tell_of_empty_table(parts.sinks, reader.tables()[empty]));
     for (const source::CapturedTable& table : reader.tables_beside_the_stream())
-        CDC_RETURN_IF_ERROR(tell_of_empty_table(parts, table));
+        CDC_RETURN_IF_ERROR(tell_of_empty_table(parts.sinks, table));
     return {};
 }
 
-Status check_requests(const SnapshotParts& parts) {
-    if (!parts.config.snapshot.resumable) return {};
-    auto sql = source::open_source_connection(parts.config.source.dsn, parts.application_name, pq::Mode::sql);
-    return sql.ok() ? source::check_may_request(*sql) : sql.status();
+// As the configuration has it, with `resumable` decided: where it can't be and nobody insists, the log says
+// why.
+Result<config::Snapshot> decide(const SnapshotParts& parts) {
+    using config::Resumable;
+    config::Snapshot how = parts.config.snapshot;
+    const bool streams = how.mode != config::SnapshotMode::initial_only;
+    const bool goes_on = streams && how.mode != config::SnapshotMode::always;
+    const Resumable wanted = goes_on && !how.beside_stream ? how.resumable : Resumable::no;
+    how.resumable = Resumable::no;
+    if (wanted == Resumable::no && !how.beside_stream) return how;
+    const char* const option = how.beside_stream ? "snapshot.beside_stream" : "snapshot.resumable";
+    Status may;
+    if (wanted != Resumable::no && !parts.keeps_no_position.empty()) {
+        may = Status::fatal(std::string(option) + ": sink " + parts.keeps_no_position +
+                                " keeps no position, and so not how far a snapshot is",
+                            "snapshot.resumable: false takes note of it");
+    } else {
+        auto sql =
+            source::open_source_connection(parts.config.source.dsn, parts.application_name, pq::Mode::sql);
+        may = sql.ok() ? source::check_may_request(*sql, option) : sql.status();
+    }
+    if (may.ok() && wanted != Resumable::no) how.resumable = Resumable::yes;
+    if (may.ok()) return how;
+    if (how.beside_stream || wanted == Resumable::yes || may.code() == StatusCode::retry) return may;
+    log_warning("pipeline {}: the snapshot begins again where it is interrupted: {}; {}", parts.config.name,
+                may.message(), may.hint());
+    return how;
 }
 
 // Before the slot is permanent: from then on whoever finds the slot finds the requests too. A crash in
 // between leaves requests without a slot, which the next snapshot finds and does not make again.
-Status request_the_rest(const SnapshotParts& parts, const std::vector<source::CapturedTable>& tables) {
+Status request_runs(const SnapshotParts& parts, const std::vector<source::CapturedTable>& tables) {
     if (tables.empty()) return {};
     const config::Pipeline& config = parts.config;
     auto sql = source::open_source_connection(config.source.dsn, parts.application_name, pq::Mode::sql);
     CDC_RETURN_IF_ERROR(sql.status());
-    CDC_RETURN_IF_ERROR(sql->execute("BEGIN"));
+    CDC_RETURN_IF_ERROR(sql->execute("BEGIN; SET LOCAL synchronous_commit = local"));
     for (const source::CapturedTable& table : tables) {
         CDC_RETURN_IF_ERROR(source::request_whole_table(*sql, config.source.slot, table.schema, table.table,
                                                         config.snapshot.chunk_rows));
@@ -92,13 +113,13 @@ Status request_the_rest(const SnapshotParts& parts, const std::vector<source::Ca
 }
 
 Result<std::vector<source::SnapshotReader>> open_readers(const SnapshotParts& parts,
+                                                         const config::Snapshot& how,
                                                          const source::SnapshotSlot& slot,
                                                          const source::StopCheck& stop) {
     const config::Pipeline& config = parts.config;
     std::vector<source::SnapshotReader> readers;
-    auto first =
-        source::SnapshotReader::open(config.source.dsn, parts.application_name, config.source,
-                                     slot.snapshot_name(), slot.consistent_point(), stop, config.snapshot);
+    auto first = source::SnapshotReader::open(config.source.dsn, parts.application_name, config.source,
+                                              slot.snapshot_name(), slot.consistent_point(), stop, how);
     if (!first.ok()) return first.status();
     readers.push_back(std::move(*first));
     while (std::ssize(readers) < config.snapshot.readers && !readers.front().tables().empty()) {
@@ -109,7 +130,92 @@ Result<std::vector<source::SnapshotReader>> open_readers(const SnapshotParts& pa
     return readers;
 }
 
+// One attempt at the snapshot, under the slot's exported snapshot.
+class Snapshot {
+  public:
+    Snapshot(const SnapshotParts& parts, source::SnapshotSlot& slot,
+             std::vector<source::SnapshotReader>& readers, std::atomic<bool>& failing)
+        : parts_(parts),
+          slot_(slot),
+          readers_(readers),
+          failing_(failing),
+          watch_(parts, readers.front(), slot) {}
+
+    Status take() {
+        const source::SnapshotReader& first = readers_.front();
+        log_info("pipeline {}: snapshot of {} tables at {}, {} readers", parts_.config.name,
+                 first.tables().size(), slot_.consistent_point().to_string(), readers_.size());
+        CDC_RETURN_IF_ERROR(watch_());
+        if (first.tables_of_first_part() > 0 || first.tables().empty()) CDC_RETURN_IF_ERROR(read(nullptr));
+        if (first.tables_of_first_part() < first.tables().size()) return take_second_part();
+        CDC_RETURN_IF_ERROR(failpoint("snapshot_durable"));
+        CDC_RETURN_IF_ERROR(request_runs(parts_, first.tables_beside_the_stream()));
+        const bool alone = parts_.config.snapshot.mode == config::SnapshotMode::initial_only;
+        return alone ? Status() : slot_.make_permanent();
+    }
+
+  private:
+    // Until all that may be read now is durable in every sink.
+    Status read(SnapshotAccount* account) {
+        const Lsn point = slot_.consistent_point();
+        CDC_RETURN_IF_ERROR(read_side_by_side(parts_, readers_, point, failing_, account, std::ref(watch_)));
+        CDC_RETURN_IF_ERROR(tell_of_empty_tables(parts_, readers_.front()));
+        CDC_RETURN_IF_ERROR(watch_());
+        CDC_RETURN_IF_ERROR(failpoint("snapshot_read"));
+        return make_durable();
+    }
+
+    Status make_durable() {
+        const Lsn point = slot_.consistent_point();
+        return parts_.sinks.on_each([point](Sink& sink, std::size_t) { return sink.end_snapshot(point); });
+    }
+
+    // The tables that a run can go on with, if need be (snapshot_resume.h). From when the slot is permanent,
+    // the requests say that the snapshot is not finished, and the sinks' progress how far it is.
+    Status take_second_part() {
+        const config::Pipeline& config = parts_.config;
+        source::SnapshotReader& first = readers_.front();
+        const auto begin = first.tables().begin() + static_cast<std::ptrdiff_t>(first.tables_of_first_part());
+        const std::vector<source::CapturedTable> tables(begin, first.tables().end());
+        auto sql = source::open_source_connection(config.source.dsn, parts_.application_name, pq::Mode::sql);
+        CDC_RETURN_IF_ERROR(sql.status());
+        auto locked = source::lock_snapshot(*sql, config.source.slot);
+        CDC_RETURN_IF_ERROR(locked.status());
+        if (!*locked) return Status::retry("another worker takes the snapshot of the slot");
+        CDC_RETURN_IF_ERROR(sql->execute("SET synchronous_commit = local; BEGIN"));
+        auto ids = source::request_reading(*sql, config.source.slot, tables, config.snapshot.chunk_rows);
+        CDC_RETURN_IF_ERROR(ids.status());
+        CDC_RETURN_IF_ERROR(sql->execute("COMMIT"));
+        SnapshotAccount account(slot_.consistent_point(), first.xmin(), first.tables_of_first_part(), *ids);
+        account.begin(parts_.sinks);
+        CDC_RETURN_IF_ERROR(make_durable());
+        CDC_RETURN_IF_ERROR(failpoint("snapshot_requested"));
+        CDC_RETURN_IF_ERROR(slot_.make_permanent());
+        watch_.slot_is_permanent();
+        CDC_RETURN_IF_ERROR(failpoint("snapshot_slot_permanent"));
+        first.open_rest();
+        CDC_RETURN_IF_ERROR(read(&account));
+        CDC_RETURN_IF_ERROR(failpoint("snapshot_durable"));
+        std::vector<source::ReadTable> read;
+        for (std::size_t i = first.tables_of_first_part(); i < first.tables().size(); ++i)
+            read.push_back({account.id_of(i), first.read_of(i).rows, first.read_of(i).bytes});
+        return source::end_reading(*sql, read);
+    }
+
+    const SnapshotParts& parts_;
+    source::SnapshotSlot& slot_;
+    std::vector<source::SnapshotReader>& readers_;
+    std::atomic<bool>& failing_;
+    Watch watch_;
+};
+
 }  // namespace
+
+Status tell_of_empty_table(SinkGroup& sinks, const source::CapturedTable& table) {
+    if (table.partition) return {};
+    return sinks.on_each(
+        [&table](Sink& sink, std::size_t) { return sink.empty_table(table.schema, table.table); });
+}
 
 Result<Lsn> take_snapshot(const SnapshotParts& parts) {
     const config::Source& source = parts.config.source;
@@ -117,7 +223,8 @@ Result<Lsn> take_snapshot(const SnapshotParts& parts) {
     parts.statistics.snapshot_rows.store(0);
     parts.statistics.snapshot_began.store(Clock::now().time_since_epoch().count());
     const Clock::time_point began = Clock::now();
-    CDC_RETURN_IF_ERROR(check_requests(parts));
+    const Result<config::Snapshot> how = decide(parts);
+    if (!how.ok()) return how.status();
 
     Result<source::SnapshotSlot> slot =
         source::SnapshotSlot::create(source.dsn, parts.application_name, source.slot, parts.stop);
@@ -126,27 +233,11 @@ Result<Lsn> take_snapshot(const SnapshotParts& parts) {
     CDC_RETURN_IF_ERROR(
         parts.sinks.on_each([point](Sink& sink, std::size_t) { return sink.begin_snapshot(point); }));
     CDC_RETURN_IF_ERROR(failpoint("snapshot_begun"));
-    std::vector<source::CapturedTable> rest;
-    {
-        std::atomic<bool> failing = false;
-        auto readers = open_readers(parts, *slot, [&] { return parts.stop() || failing.load(); });
-        if (!readers.ok()) return readers.status();
-        log_info("pipeline {}: snapshot of {} tables at {}, {} readers", parts.config.name,
-                 readers->front().tables().size(), point.to_string(), readers->size());
-        Watch watch(parts, readers->front(), *slot);
-        CDC_RETURN_IF_ERROR(watch());
-        CDC_RETURN_IF_ERROR(read_side_by_side(parts, *readers, point, failing, std::ref(watch)));
-        CDC_RETURN_IF_ERROR(tell_of_empty_tables(parts, readers->front()));
-        CDC_RETURN_IF_ERROR(watch());
-        rest = readers->front().tables_beside_the_stream();
-    }
-    CDC_RETURN_IF_ERROR(failpoint("snapshot_read"));
-    CDC_RETURN_IF_ERROR(
-        parts.sinks.on_each([point](Sink& sink, std::size_t) { return sink.end_snapshot(point); }));
-    CDC_RETURN_IF_ERROR(failpoint("snapshot_durable"));
-    CDC_RETURN_IF_ERROR(request_the_rest(parts, rest));
+    std::atomic<bool> failing = false;
+    auto readers = open_readers(parts, *how, *slot, [&] { return parts.stop() || failing.load(); });
+    if (!readers.ok()) return readers.status();
+    CDC_RETURN_IF_ERROR(Snapshot(parts, *slot, *readers, failing).take());
     const bool alone = parts.config.snapshot.mode == config::SnapshotMode::initial_only;
-    if (!alone) CDC_RETURN_IF_ERROR(slot->make_permanent());
     CDC_RETURN_IF_ERROR(failpoint("snapshot_finished"));
     log_info("pipeline {}: snapshot of {} rows is durable in every sink after {:.1f} s; {}",
              parts.config.name, parts.statistics.snapshot_rows.load(),

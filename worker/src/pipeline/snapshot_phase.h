@@ -9,6 +9,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 
 #include "base/byte_budget.h"
 #include "base/event_fd.h"
@@ -16,6 +17,7 @@
 #include "config/config.h"
 #include "pipeline/sink_group.h"
 #include "pipeline/statistics.h"
+#include "source/captured_tables.h"
 
 namespace cdc {
 
@@ -27,9 +29,13 @@ struct SnapshotParts {
     const EventFd& room;  // signalled by the budget
     Statistics& statistics;
     const std::function<bool()>& stop;
+    const std::string keeps_no_position;  // the name of a sink that does not, if there is one
 };
 
 // Returns the consistent point: where streaming starts (an end LSN).
 Result<Lsn> take_snapshot(const SnapshotParts& parts);
+
+// A table that has no rows yet has had no event, and no sink knows of it.
+Status tell_of_empty_table(SinkGroup& sinks, const source::CapturedTable& table);
 
 }  // namespace cdc

@@ -17,8 +17,9 @@ using namespace std::chrono_literals;
 
 class Readers {
   public:
-    Readers(const SnapshotParts& parts, Lsn consistent_point, std::atomic<bool>& failing)
-        : parts_(parts), consistent_point_(consistent_point), failing_(failing) {}
+    Readers(const SnapshotParts& parts, Lsn consistent_point, std::atomic<bool>& failing,
+            SnapshotAccount* account)
+        : parts_(parts), consistent_point_(consistent_point), failing_(failing), account_(account) {}
 
     void start(std::vector<source::SnapshotReader>& readers) {
         running_ = readers.size();
@@ -58,18 +59,31 @@ class Readers {
             CDC_RETURN_IF_ERROR(wait_for_room());
             auto rows = reader.next(parts_.config.source.batch_bytes);
             if (!rows.ok()) return rows.status();
-            if (!rows->has_value()) return {};
+            if (!rows->has_value()) return end_account(reader);
             source::RowBatch& batch = (*rows)->batch;
             const std::int64_t count = batch.rows;
             const auto bytes = static_cast<std::int64_t>(batch.bytes.size());
             const auto slice = builder.snapshot_slice(std::move(batch.bytes), count, consistent_point_);
             if (!slice.ok()) return slice.status();
-            parts_.sinks.write(*slice);
+            if (account_ != nullptr && !(*rows)->read_whole.empty()) {
+                CDC_RETURN_IF_ERROR(account_->hand_over(parts_.sinks, *slice, (*rows)->read_whole));
+            } else {
+                parts_.sinks.write(*slice);
+            }
             parts_.statistics.snapshot_rows += count;
             parts_.statistics.bytes += bytes;
             parts_.statistics.held_bytes.store(static_cast<std::int64_t>(parts_.budget.held()),
                                                std::memory_order_relaxed);
         }
+    }
+
+    Status end_account(source::SnapshotReader& reader) {
+        const std::vector<source::ReadRange> ranges = reader.take_read_whole();
+        if (account_ == nullptr || ranges.empty()) return {};
+        auto slice = std::make_shared<Slice>();
+        slice->kind = SliceKind::snapshot;
+        slice->commit_lsn = consistent_point_;
+        return account_->hand_over(parts_.sinks, slice, ranges);
     }
 
     // One reader at a time watches the budget's signal, which is for one; the others wait for their turn.
@@ -90,6 +104,7 @@ class Readers {
     const SnapshotParts& parts_;
     const Lsn consistent_point_;
     std::atomic<bool>& failing_;
+    SnapshotAccount* const account_;
     std::mutex turn_;
     std::mutex mutex_;
     std::condition_variable ended_;
@@ -101,9 +116,9 @@ class Readers {
 }  // namespace
 
 Status read_side_by_side(const SnapshotParts& parts, std::vector<source::SnapshotReader>& snapshot_readers,
-                         Lsn consistent_point, std::atomic<bool>& failing,
+                         Lsn consistent_point, std::atomic<bool>& failing, SnapshotAccount* account,
                          const std::function<Status()>& watch) {
-    Readers readers(parts, consistent_point, failing);
+    Readers readers(parts, consistent_point, failing, account);
     readers.start(snapshot_readers);
     while (!readers.wait()) {
         if (const Status status = watch(); !status.ok()) readers.fail(status);

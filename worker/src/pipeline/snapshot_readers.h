@@ -9,15 +9,17 @@
 #include <vector>
 
 #include "base/status.h"
+#include "pipeline/snapshot_account.h"
 #include "pipeline/snapshot_phase.h"
 #include "source/snapshot.h"
 
 namespace cdc {
 
 // Asks every reader's rows until none is left. failing: read by the readers' StopCheck, set where one of them
-// failed. watch: called on the calling thread a few times a second.
+// failed. account: is told of every range that has been read; nullptr where nobody asks. watch: called on the
+// calling thread a few times a second.
 Status read_side_by_side(const SnapshotParts& parts, std::vector<source::SnapshotReader>& readers,
-                         Lsn consistent_point, std::atomic<bool>& failing,
+                         Lsn consistent_point, std::atomic<bool>& failing, SnapshotAccount* account,
                          const std::function<Status()>& watch);
 
 }  // namespace cdc

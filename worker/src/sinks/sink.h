@@ -1,8 +1,8 @@
 // Sink: the contract between the pipeline and whatever takes its events.
 //
 // One thread of its own calls every method of a sink (pipeline/sink_runner.h), in the order
-//   open → stored_position → [begin_snapshot → write* → end_snapshot] → begin_streaming → (write | advance |
-//   poll | ran_dry)* → flush → close
+//   open → stored_position → [begin_snapshot → (write* → end_snapshot)+] → begin_streaming → (write | advance
+//   | poll | ran_dry)* → flush → close
 // and close may come at any point. Slices arrive in commit order, each transaction whole (first … last)
 // unless the stream breaks; then the pipeline closes all sinks, opens them again and replays from the least
 // stored position.
@@ -92,7 +92,8 @@ class Sink {
         (void)schema, (void)table;
         return {};
     }
-    // Every snapshot slice has been written: returns when all of them are durable.
+    // All that is to be durable at once has been written, of the whole snapshot or of a part of it: returns
+    // when every slice is.
     virtual Status end_snapshot(Lsn consistent_point) = 0;
     // The slot is permanent and streaming starts at start_lsn (an end LSN): from here on a missing slot is a
     // loss. That is where the stored position is, except: behind it where the slot had to be made anew (what

@@ -63,6 +63,8 @@ class ChunkReader {
     Status begin(pq::Connection& connection, const CapturedTable& table, const std::string& encode_arguments,
                  const Range& range);
     bool open() const { return open_; }
+    // Whether next() has nothing more to give.
+    bool at_end() const { return !open_ && !carried_; }
 
     // The next rows, about max_bytes of them (one row may be longer); nothing at the end of the range. The
     // range is over, and the connection free, as soon as open() is false: also after a batch.

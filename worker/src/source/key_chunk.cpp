@@ -3,6 +3,7 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <charconv>
 #include <memory>
 #include <optional>
 #include <set>
@@ -97,6 +98,7 @@ class Reading {
 
   private:
     Status begin(const config::Source& source);
+    Status leave_delivered();
     Status read_again();
     Status read_range();
     Status copy(const std::string& where, const std::string& only, const std::string& order,
@@ -117,6 +119,7 @@ class Reading {
     const ChunkRequest& request_;
     const StopCheck& stop_;
     std::string arguments_;
+    std::string but_delivered_;  // the condition that leaves out what need not come
     ReadChunk read_;
     std::set<std::string, std::less<>> known_;  // keys of rows that were read again
     CopyBinaryReader rows_;
@@ -146,6 +149,23 @@ Status Reading::begin(const config::Source& source) {
     auto arguments = encode_arguments(sql_, source, read_.chunk.mark, std::string(state->text(0, 2)));
     if (!arguments.ok()) return arguments.status();
     arguments_ = std::move(*arguments);
+    return leave_delivered();
+}
+
+// Under the lock no other file can become the table's.
+Status Reading::leave_delivered() {
+    if (!request_.delivered) return {};
+    auto now = sql_.query("SELECT pg_relation_filenode(" + std::to_string(table_.table.oid) +
+                          "), pg_snapshot_xmax(pg_current_snapshot())");
+    if (!now.ok()) return now.status();
+    const auto number = [&](int column) {
+        std::uint64_t value = 0;
+        const std::string_view text = now->text(0, column);
+        std::from_chars(text.data(), text.data() + text.size(), value);
+        return value;
+    };
+    if (still_told_apart(*request_.delivered, static_cast<std::int64_t>(number(0)), number(1)))
+        but_delivered_ = "NOT (" + delivered_condition(*request_.delivered) + ")";
     return {};
 }
 
@@ -248,7 +268,9 @@ Status Reading::read_range() {
         where = "ROW(" + joined(table_, "\"row\".", "") + ") > " + *row;
     }
     CDC_RETURN_IF_ERROR(
-        copy(where, all_of(all_of(table_.table.row_filter, table_.table.where), request_.condition),
+        copy(where,
+             all_of(all_of(all_of(table_.table.row_filter, table_.table.where), request_.condition),
+                    but_delivered_),
              " ORDER BY " + joined(table_, "\"row\".", "") + " LIMIT " + std::to_string(request_.max_rows),
              request_.max_bytes));
     read_.last = last_.empty() ? request_.after : last_;

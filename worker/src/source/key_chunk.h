@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,7 @@
 #include "config/config.h"
 #include "incremental/chunk.h"
 #include "incremental/chunk_window.h"
+#include "incremental/first_snapshot.h"
 #include "pq/connection.h"
 #include "source/captured_tables.h"
 #include "source/source_connection.h"
@@ -50,6 +52,8 @@ struct ChunkRequest {
     std::string after;               // key of the last row read; empty: from the table's start
     std::vector<std::string> again;  // keys of rows to read besides
     std::string condition;           // SQL over the table's columns; empty: all rows
+    // Rows that need not come: a first snapshot has delivered them, and they have not changed since.
+    std::optional<incremental::DeliveredPages> delivered = {};
     std::size_t max_rows = 10000;
     std::size_t max_bytes = 16u << 20;     // of envelopes; one row may be longer
     std::chrono::milliseconds max_time{};  // the chunk ends when it has a row and took so long; 0: never

@@ -147,8 +147,10 @@ void check_policy(pq::Connection& sql, const config::Source& source, std::vector
 // Requests to read a table beside the stream: a snapshot that resumes makes some by itself.
 void check_requests(pq::Connection& sql, const ServerFacts& facts, const config::Snapshot& snapshot,
                     std::vector<Finding>& findings) {
-    if (snapshot.resumable && snapshot.mode != config::SnapshotMode::never) {
-        if (const Status may = check_may_request(sql); !may.ok()) return add_error(findings, may);
+    const bool required = snapshot.beside_stream || snapshot.resumable == config::Resumable::yes;
+    if (required && snapshot.mode != config::SnapshotMode::never) {
+        const char* const option = snapshot.beside_stream ? "snapshot.beside_stream" : "snapshot.resumable";
+        if (const Status may = check_may_request(sql, option); !may.ok()) return add_error(findings, may);
     }
     auto taken = has_snapshot_signals(sql);
     if (!taken.ok()) return add_error(findings, taken.status());

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "incremental/ranges.h"
 #include "source/key_chunk.h"
 #include "source/snapshot_condition.h"
 
@@ -40,8 +41,8 @@ std::string state_sql(const std::string& oid) {
            oid +
            "::oid::regclass)::json->'columns') WITH ORDINALITY AS e(d, n)) IS NOT DISTINCT FROM (SELECT "
            "array_agg(a.attname::text ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = c.oid AND "
-           "a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> 'v') FROM pg_class c WHERE c.oid = " +
-           oid;
+           "a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> 'v'), pg_relation_filenode(" +
+           oid + ") FROM pg_class c WHERE c.oid = " + oid;
 }
 
 }  // namespace
@@ -58,7 +59,7 @@ Result<SnapshotReader> SnapshotReader::open(const std::string& dsn, const std::s
                                             const config::Source& source, const std::string& snapshot_name,
                                             Lsn consistent_point, StopCheck stop,
                                             const config::Snapshot& snapshot) {
-    auto reader = connect({dsn, application_name, snapshot_name, {}, {}}, std::move(stop));
+    auto reader = connect({dsn, application_name, snapshot_name, {}, {}, 0}, std::move(stop));
     CDC_RETURN_IF_ERROR(reader.status());
     CDC_RETURN_IF_ERROR(check_extension(reader->connection_).in("snapshot"));
     auto time = transaction_time(reader->connection_);
@@ -68,6 +69,7 @@ Result<SnapshotReader> SnapshotReader::open(const std::string& dsn, const std::s
     CDC_RETURN_IF_ERROR(arguments.status().in("snapshot"));
     reader->shared_.encode_arguments = *arguments;
     CDC_RETURN_IF_ERROR(reader->plan(source, snapshot).in("snapshot"));
+    CDC_RETURN_IF_ERROR(reader->ask_for_xmin().in("snapshot"));
     return reader;
 }
 
@@ -92,7 +94,8 @@ Status SnapshotReader::import_snapshot() {
 Status SnapshotReader::plan(const config::Source& source, const config::Snapshot& snapshot) {
     auto listed = captured_tables(connection_, source);
     CDC_RETURN_IF_ERROR(listed.status());
-    std::vector<CapturedTable> tables;
+    const bool resumable = snapshot.resumable == config::Resumable::yes;
+    std::vector<CapturedTable> tables, second_part;
     for (CapturedTable& table : *listed) {
         if (table.unlogged) {
             log_warning("snapshot: table {} is unlogged: its changes are not in the WAL, so it is left out",
@@ -106,12 +109,25 @@ Status SnapshotReader::plan(const config::Source& source, const config::Snapshot
                 display_name(table));
         }
         CDC_RETURN_IF_ERROR(check_condition(connection_, table));
-        auto beside = snapshot.resumable ? can_be_read_beside(connection_, source, table) : false;
+        auto beside =
+            resumable || snapshot.beside_stream ? can_be_read_beside(connection_, source, table) : false;
         CDC_RETURN_IF_ERROR(beside.status());
-        (*beside ? beside_ : tables).push_back(std::move(table));
+        std::vector<CapturedTable>& others = snapshot.beside_stream ? beside_ : second_part;
+        (*beside ? others : tables).push_back(std::move(table));
     }
-    plan_ = std::make_shared<SnapshotPlan>(std::move(tables), snapshot.chunk_rows,
-                                           connection_.server_version() >= tid_range_scans_since);
+    first_part_ = tables.size();
+    tables.insert(tables.end(), second_part.begin(), second_part.end());
+    plan_ =
+        std::make_shared<SnapshotPlan>(std::move(tables), snapshot.chunk_rows,
+                                       connection_.server_version() >= tid_range_scans_since, first_part_);
+    return {};
+}
+
+Status SnapshotReader::ask_for_xmin() {
+    auto xmin = connection_.query("SELECT pg_snapshot_xmin(pg_current_snapshot())");
+    if (!xmin.ok()) return xmin.status();
+    const std::string_view text = xmin->text(0, 0);
+    std::from_chars(text.data(), text.data() + text.size(), shared_.xmin);
     return {};
 }
 
@@ -153,10 +169,13 @@ Status SnapshotReader::verify_table(const std::string& name, bool& there) {
                                  " since the snapshot was taken",
                              "the snapshot is taken again; avoid DDL while it runs");
     }
-    std::int64_t pages = 0;
-    const std::string_view text = state->text(0, 2);
-    std::from_chars(text.data(), text.data() + text.size(), pages);
-    plan_->opened(at_, pages);
+    const auto number = [&](int column) {
+        std::int64_t value = 0;
+        const std::string_view text = state->text(0, column);
+        std::from_chars(text.data(), text.data() + text.size(), value);
+        return value;
+    };
+    plan_->opened(at_, number(2), number(4));
     return {};
 }
 
@@ -171,7 +190,10 @@ Result<bool> SnapshotReader::turn_to_a_table() {
     CDC_RETURN_IF_ERROR(lock_table(*name, there));
     if (choice->first) {
         CDC_RETURN_IF_ERROR(verify_table(*name, there));
-        if (!there) plan_->skip(at_);
+        if (!there) {
+            plan_->skip(at_);
+            read_whole_.push_back({at_, 0, incremental::Ranges::no_end, 0});
+        }
     }
     return true;
 }
@@ -192,6 +214,14 @@ Status SnapshotReader::begin_range() {
     return chunk_.begin(connection_, table(), shared_.encode_arguments, {condition_of(range_), {}});
 }
 
+void SnapshotReader::end_range() {
+    ranging_ = false;
+    read_whole_.push_back({at_, range_.first, range_.to_the_end ? incremental::Ranges::no_end : range_.end,
+                           plan_->filenode(at_)});
+    if (const auto rows = plan_->finished(at_, range_, rows_of_range_))
+        log_info("snapshot: table {} read, {} rows", display_name(table()), *rows);
+}
+
 Result<std::optional<SnapshotRows>> SnapshotReader::next(std::size_t max_bytes) {
     for (;;) {
         if (!locked_) {
@@ -208,12 +238,10 @@ Result<std::optional<SnapshotRows>> SnapshotReader::next(std::size_t max_bytes) 
         if (batch->has_value()) {
             rows_of_range_ += (*batch)->rows;
             plan_->read(at_, (*batch)->rows, static_cast<std::int64_t>((*batch)->bytes.size()));
-            return std::optional<SnapshotRows>({std::move(**batch), at_});
+            if (chunk_.at_end()) end_range();
+            return std::optional<SnapshotRows>({std::move(**batch), at_, std::exchange(read_whole_, {})});
         }
-        ranging_ = false;
-        if (const auto rows = plan_->finished(at_, range_, rows_of_range_)) {
-            log_info("snapshot: table {} read, {} rows", display_name(table()), *rows);
-        }
+        end_range();
     }
 }
 

@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/lsn.h"
@@ -25,9 +26,18 @@
 
 namespace cdc::source {
 
+// A range of a table that has been read to its end.
+struct ReadRange {
+    std::size_t table = 0;      // index into tables()
+    std::int64_t first = 0;     // pages
+    std::int64_t end = 0;       // incremental::Ranges::no_end: all that follow
+    std::int64_t filenode = 0;  // the table's; 0 where it is gone
+};
+
 struct SnapshotRows {
     RowBatch batch;
-    std::size_t table = 0;  // index into tables()
+    std::size_t table = 0;              // index into tables()
+    std::vector<ReadRange> read_whole;  // by this reader, with this batch or, without a row, before it
 };
 
 class SnapshotReader {
@@ -42,7 +52,15 @@ class SnapshotReader {
 
     // What will be read, in that order; a table without rows gives no batch. Without the unlogged ones.
     const std::vector<CapturedTable>& tables() const { return plan_->tables(); }
-    // Those that are left to runs beside the stream (snapshot.resumable); the first reader knows.
+    // A snapshot that can be resumed (snapshot.resumable: true) is read in two parts, first those tables that
+    // no run could go on with: how many they are; the first reader knows. The others are only read after
+    // open_rest, which is for all readers.
+    std::size_t tables_of_first_part() const { return first_part_; }
+    void open_rest() { plan_->open_rest(); }
+    // The oldest transaction that the snapshot might not see (64 bits): all before it had ended.
+    std::uint64_t xmin() const { return shared_.xmin; }
+    SnapshotPlan::Sum read_of(std::size_t table) const { return plan_->read_of(table); }
+    // Those that are left to runs beside the stream (snapshot.beside_stream); the first reader knows.
     const std::vector<CapturedTable>& tables_beside_the_stream() const { return beside_; }
     // Those that have been read and had none: indexes into tables(). After the last batch.
     std::vector<std::size_t> tables_without_rows() const { return plan_->without_rows(); }
@@ -53,6 +71,8 @@ class SnapshotReader {
     // The next rows, about max_bytes of them (one row may be longer); nothing when this reader is not needed
     // any more. A batch never holds rows of two tables.
     Result<std::optional<SnapshotRows>> next(std::size_t max_bytes);
+    // What it has read and told nobody of, as no row followed.
+    std::vector<ReadRange> take_read_whole() { return std::exchange(read_whole_, {}); }
 
   private:
     // What all readers of a snapshot have alike.
@@ -60,6 +80,7 @@ class SnapshotReader {
         std::string dsn, application_name, snapshot_name;
         std::string time;
         std::string encode_arguments;
+        std::uint64_t xmin = 0;
     };
 
     SnapshotReader(pq::Connection connection, Shared shared, StopCheck stop)
@@ -71,6 +92,8 @@ class SnapshotReader {
     static Result<SnapshotReader> connect(Shared shared, StopCheck stop);
     Status import_snapshot();
     Status plan(const config::Source& source, const config::Snapshot& snapshot);
+    Status ask_for_xmin();
+    void end_range();
     Result<bool> turn_to_a_table();
     Status lock_table(const std::string& name, bool& there);
     Status verify_table(const std::string& name, bool& there);
@@ -83,10 +106,12 @@ class SnapshotReader {
     StopCheck stop_;
     std::shared_ptr<SnapshotPlan> plan_;
     std::vector<CapturedTable> beside_;
-    std::size_t at_ = 0;    // the table that this reader holds the lock of
-    bool locked_ = false;   // there is one
-    PageRange range_;       // that is being read
-    bool ranging_ = false;  // there is one
+    std::size_t first_part_ = 0;
+    std::vector<ReadRange> read_whole_;  // and not told of yet
+    std::size_t at_ = 0;                 // the table that this reader holds the lock of
+    bool locked_ = false;                // there is one
+    PageRange range_;                    // that is being read
+    bool ranging_ = false;               // there is one
     std::int64_t rows_of_range_ = 0;
     ChunkReader chunk_;
 };

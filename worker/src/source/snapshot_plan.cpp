@@ -13,8 +13,13 @@ constexpr std::int64_t most_pages = 131072;
 
 }  // namespace
 
-SnapshotPlan::SnapshotPlan(std::vector<CapturedTable> tables, std::int64_t chunk_rows, bool by_pages)
-    : tables_(std::move(tables)), chunk_rows_(chunk_rows), by_pages_(by_pages), states_(tables_.size()) {
+SnapshotPlan::SnapshotPlan(std::vector<CapturedTable> tables, std::int64_t chunk_rows, bool by_pages,
+                           std::size_t first)
+    : tables_(std::move(tables)),
+      chunk_rows_(chunk_rows),
+      by_pages_(by_pages),
+      states_(tables_.size()),
+      may_be_read_(std::min(first, tables_.size())) {
     for (std::size_t i = 0; i < tables_.size(); ++i)
         states_[i].pages = tables_[i].estimated_pages;
 }
@@ -22,7 +27,7 @@ SnapshotPlan::SnapshotPlan(std::vector<CapturedTable> tables, std::int64_t chunk
 std::optional<SnapshotPlan::Choice> SnapshotPlan::choose() {
     const std::lock_guard lock(mutex_);
     std::optional<Choice> help;
-    for (std::size_t i = 0; i < states_.size(); ++i) {
+    for (std::size_t i = 0; i < may_be_read_; ++i) {
         State& state = states_[i];
         if (!state.chosen) {
             state.chosen = true;
@@ -37,10 +42,26 @@ std::optional<SnapshotPlan::Choice> SnapshotPlan::choose() {
     return help;
 }
 
-void SnapshotPlan::opened(std::size_t table, std::int64_t pages) {
+void SnapshotPlan::open_rest() {
+    const std::lock_guard lock(mutex_);
+    may_be_read_ = tables_.size();
+}
+
+void SnapshotPlan::opened(std::size_t table, std::int64_t pages, std::int64_t filenode) {
     const std::lock_guard lock(mutex_);
     states_[table].opened = true;
     states_[table].pages = pages;
+    states_[table].filenode = filenode;
+}
+
+std::int64_t SnapshotPlan::filenode(std::size_t table) const {
+    const std::lock_guard lock(mutex_);
+    return states_[table].filenode;
+}
+
+SnapshotPlan::Sum SnapshotPlan::read_of(std::size_t table) const {
+    const std::lock_guard lock(mutex_);
+    return {states_[table].rows, states_[table].bytes};
 }
 
 void SnapshotPlan::skip(std::size_t table) {
@@ -88,6 +109,7 @@ std::optional<PageRange> SnapshotPlan::take(std::size_t table) {
 void SnapshotPlan::read(std::size_t table, std::int64_t rows, std::int64_t bytes) {
     const std::lock_guard lock(mutex_);
     states_[table].rows += rows;
+    states_[table].bytes += bytes;
     bytes_ += bytes;
 }
 

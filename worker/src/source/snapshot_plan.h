@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <mutex>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "source/captured_tables.h"
@@ -41,7 +42,11 @@ struct SnapshotProgress {
 class SnapshotPlan {
   public:
     // chunk_rows: about how many rows a range holds. by_pages: the server can scan a range of ctid (14+).
-    SnapshotPlan(std::vector<CapturedTable> tables, std::int64_t chunk_rows, bool by_pages);
+    // first: how many of the tables are read before any of the others, which wait for open_rest.
+    SnapshotPlan(std::vector<CapturedTable> tables, std::int64_t chunk_rows, bool by_pages,
+                 std::size_t first);
+    SnapshotPlan(std::vector<CapturedTable> tables, std::int64_t chunk_rows, bool by_pages)
+        : SnapshotPlan(std::move(tables), chunk_rows, by_pages, static_cast<std::size_t>(-1)) {}
 
     const std::vector<CapturedTable>& tables() const { return tables_; }
 
@@ -51,8 +56,11 @@ class SnapshotPlan {
     };
     // The table a reader should turn to; nothing when nobody needs it any more.
     std::optional<Choice> choose();
-    // The table is locked, as the snapshot shows it, and has this many pages now.
-    void opened(std::size_t table, std::int64_t pages);
+    // Those that were to wait may be read too.
+    void open_rest();
+    // The table is locked, as the snapshot shows it, and has this many pages now, in this file.
+    void opened(std::size_t table, std::int64_t pages, std::int64_t filenode = 0);
+    std::int64_t filenode(std::size_t table) const;
     // It has been dropped: nothing of it is read.
     void skip(std::size_t table);
     // The next range of an opened table, to be called with its lock held; nothing when all are taken.
@@ -63,6 +71,11 @@ class SnapshotPlan {
     std::optional<std::int64_t> finished(std::size_t table, const PageRange& range, std::int64_t rows);
 
     SnapshotProgress progress() const;
+    struct Sum {
+        std::int64_t rows = 0;
+        std::int64_t bytes = 0;
+    };
+    Sum read_of(std::size_t table) const;
     // The tables that have been opened, and of which no row has been read.
     std::vector<std::size_t> without_rows() const;
 
@@ -72,9 +85,11 @@ class SnapshotPlan {
         bool opened = false;
         std::int64_t pages = 0;
         std::int64_t next_page = 0;
+        std::int64_t filenode = 0;
         bool all_taken = false;
         int being_read = 0;  // ranges
         std::int64_t rows = 0;
+        std::int64_t bytes = 0;
         std::int64_t pages_done = 0;
         std::int64_t rows_in_done = 0;  // of the ranges that are finished
     };
@@ -86,6 +101,7 @@ class SnapshotPlan {
     const bool by_pages_;
     mutable std::mutex mutex_;
     std::vector<State> states_;
+    std::size_t may_be_read_;  // tables before this one
     std::int64_t bytes_ = 0;
     std::size_t tables_done_ = 0;
 };

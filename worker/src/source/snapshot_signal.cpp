@@ -42,7 +42,7 @@ Result<std::vector<SnapshotSignal>> snapshot_signals(pq::Connection& sql, const 
         "rows_read, rows_left_out, bytes_read, chunks, coalesce(estimated_rows, 0), coalesce(extract(epoch "
         "FROM CASE WHEN state IN ('running', 'paused') THEN now() ELSE updated_at END - started_at), 0), "
         "coalesce(message, "
-        "''), chunk_rows FROM cdc_envelope.snapshot_signal WHERE slot_name = $1" +
+        "''), chunk_rows, coalesce(delivered, '') FROM cdc_envelope.snapshot_signal WHERE slot_name = $1" +
             (ended_too ? std::string() : open) + " ORDER BY id",
         {slot.c_str()});
     if (!rows.ok()) return rows.status();
@@ -51,13 +51,14 @@ Result<std::vector<SnapshotSignal>> snapshot_signals(pq::Connection& sql, const 
         const auto text = [&](int column) { return std::string(rows->text(row, column)); };
         signals.push_back({number(text(0)), text(1), text(2), text(3), text(4), text(5), text(6),
                            number(text(7)), number(text(8)), number(text(9)), number(text(10)),
-                           number(text(11)), number(text(14)), std::stod(text(12)), text(13)});
+                           number(text(11)), number(text(14)), std::stod(text(12)), text(13), text(15)});
     }
     return signals;
 }
 
 std::optional<int> percent_of(const SnapshotSignal& signal) {
-    if (signal.estimated_rows <= 0 || !signal.condition.empty()) return std::nullopt;
+    const bool in_part = !signal.condition.empty() || !signal.delivered.empty();
+    if (signal.estimated_rows <= 0 || in_part) return std::nullopt;
     return static_cast<int>(
         std::min<std::int64_t>(100, (signal.rows + signal.left_out) * 100 / signal.estimated_rows));
 }
@@ -132,22 +133,22 @@ Status request_whole_table(pq::Connection& sql, const std::string& slot, const s
         .status();
 }
 
-Status check_may_request(pq::Connection& sql) {
+Status check_may_request(pq::Connection& sql, const std::string& option) {
     auto rows = sql.query(
         "SELECT c.oid IS NOT NULL, coalesce(has_schema_privilege(n.oid, 'USAGE') AND "
         "has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT') AND "
         "has_table_privilege(c.oid, 'UPDATE'), false), quote_ident(current_user) FROM (VALUES "
         "('cdc_envelope')) AS v(name) LEFT JOIN pg_namespace n ON n.nspname = v.name LEFT JOIN pg_class c ON "
         "c.relnamespace = n.oid AND c.relname = 'snapshot_signal'");
-    if (!rows.ok()) return rows.status().in("snapshot.resumable");
+    if (!rows.ok()) return rows.status().in(option);
     if (rows->text(0, 1) == "t") return {};
     if (rows->text(0, 0) != "t") {
-        return Status::fatal("snapshot.resumable: there is no table cdc_envelope.snapshot_signal",
+        return Status::fatal(option + ": there is no table cdc_envelope.snapshot_signal",
                              "CREATE EXTENSION cdc_envelope, or ALTER EXTENSION cdc_envelope UPDATE");
     }
     const std::string role(rows->text(0, 2));
     return Status::fatal(
-        "snapshot.resumable: the role " + role + " may not read and write cdc_envelope.snapshot_signal",
+        option + ": the role " + role + " may not read and write cdc_envelope.snapshot_signal",
         "GRANT USAGE ON SCHEMA cdc_envelope TO " + role +
             "; GRANT SELECT, INSERT, UPDATE ON cdc_envelope.snapshot_signal TO " + role);
 }

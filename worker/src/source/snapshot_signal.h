@@ -19,7 +19,8 @@ struct SnapshotSignal {
     std::string schema, table;  // unquoted
     std::string condition;      // SQL; empty: all rows
     std::string wanted;         // run, pause, stop
-    std::string state;          // requested, running, paused, done, stopped, failed
+    std::string state;          // reading (snapshot_requests.h), requested, running, paused,
+                                // done, stopped, failed
     std::string run_id;
     std::int64_t rows = 0, left_out = 0;  // delivered, and not, as the stream had told of them
     std::int64_t bytes = 0;               // of the events delivered
@@ -27,6 +28,9 @@ struct SnapshotSignal {
     std::int64_t chunk_rows = 0;  // how many rows one statement reads
     double seconds = 0;           // since it was started, or until it ended
     std::string message;
+    // What a first snapshot that was interrupted has delivered of the table, and the run leaves out
+    // (incremental/first_snapshot.h); empty: nothing.
+    std::string delivered;
 };
 
 // False where the extension is not there, or of an earlier version without the table, or it may not be read
@@ -59,8 +63,9 @@ Result<int> request_snapshot(pq::Connection& sql, const std::string& slot, const
 // The worker's own: the whole table is to be read, where nobody has asked for that already.
 Status request_whole_table(pq::Connection& sql, const std::string& slot, const std::string& schema,
                            const std::string& table, std::int64_t chunk_rows);
-// Whether the worker can make requests, read them and report: fatal with the way out where it can't.
-Status check_may_request(pq::Connection& sql);
+// Whether the worker can make requests, read them and report, as this option needs it: fatal with the way out
+// where it can't.
+Status check_may_request(pq::Connection& sql, const std::string& option);
 // wanted: run, pause or stop, for the open requests; of one table where schema and table are not empty.
 Result<int> want(pq::Connection& sql, const std::string& slot, const std::string& wanted,
                  const std::string& schema, const std::string& table);

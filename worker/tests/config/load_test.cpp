@@ -113,15 +113,19 @@ TEST(Load, ReadsASnapshotInShortAndInFull) {
     for (const auto& [word, mode] : modes)
         EXPECT_EQ(load(with("snapshot: " + word)).config->pipelines.at(0).snapshot.mode, mode) << word;
     const Loaded loaded =
-        load(with("snapshot: {chunk_rows: 500, readers: 7, resumable: true, chunk_time: 2s}\n    "));
+        load(with("snapshot: {chunk_rows: 500, readers: 7, resumable: false, beside_stream: true, "
+                  "chunk_time: 2s}\n    "));
     ASSERT_TRUE(loaded.config) << loaded.to_string("f");
     const Snapshot& snapshot = loaded.config->pipelines.at(0).snapshot;
     EXPECT_EQ(snapshot.mode, SnapshotMode::initial);
     EXPECT_EQ(snapshot.chunk_rows, 500);
     EXPECT_EQ(snapshot.readers, 7);
-    EXPECT_TRUE(snapshot.resumable);
+    EXPECT_EQ(snapshot.resumable, Resumable::no);
+    EXPECT_TRUE(snapshot.beside_stream);
     EXPECT_EQ(snapshot.chunk_time, std::chrono::seconds(2));
-    EXPECT_FALSE(load(with("")).config->pipelines.at(0).snapshot.resumable);
+    const Snapshot usual = load(with("")).config->pipelines.at(0).snapshot;
+    EXPECT_EQ(usual.resumable, Resumable::automatic);
+    EXPECT_FALSE(usual.beside_stream);
     const Loaded filtered =
         load(with_source("tables: {where: {public.a: \"id > 1\", \"public.*\": \"true\"}}"));
     ASSERT_TRUE(filtered.config) << filtered.to_string("f");

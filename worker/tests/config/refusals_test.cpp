@@ -101,7 +101,12 @@ TEST(Refusal, RefusesBadSnapshots) {
     for (const std::string mode : {"always", "initial_only"}) {
         EXPECT_THAT(refused(with("snapshot: {mode: " + mode + ", resumable: true}")),
                     HasSubstr("snapshot.resumable: true does not go with mode: " + mode));
+        EXPECT_THAT(refused(with("snapshot: {mode: " + mode + ", beside_stream: true}")),
+                    HasSubstr("snapshot.beside_stream: true does not go with mode: " + mode));
     }
+    EXPECT_THAT(refused(with("snapshot: {resumable: true}")),
+                HasSubstr("snapshot.resumable: true needs sinks that keep their position"));
+    EXPECT_THAT(refused(with("snapshot: {resumable: 1}")), HasSubstr("is not one of: auto, true, false"));
     EXPECT_THAT(refused(with("snapshot: [initial]")), HasSubstr("expected a map of keys, found a list"));
     EXPECT_THAT(refused(with_source("tables: {where: {orders: id > 1}}")),
                 HasSubstr("is not a pattern of schema.table"));

@@ -93,11 +93,28 @@ class SourceModel {
     std::uint64_t lsn() const { return next_lsn_; }        // the end of the WAL
     std::vector<ModelTransaction>& wal() { return wal_; }  // in the order of commit records
 
-  private:
+    // An xid with all of its 64 bits.
     std::uint64_t full(std::uint32_t xid) const {
         return next_xid_ + static_cast<std::uint64_t>(static_cast<std::int64_t>(
                                static_cast<std::int32_t>(xid - static_cast<std::uint32_t>(next_xid_))));
     }
+    // The oldest that has not ended.
+    std::uint64_t oldest_xid() const {
+        std::uint64_t oldest = next_xid_;
+        for (const auto* list : {&running_, &ending_}) {
+            for (const ModelTransaction& each : *list)
+                oldest = std::min(oldest, full(each.xid));
+        }
+        return oldest;
+    }
+    static void apply(const ModelEvent& event, ModelTable& table) {
+        if (event.op == 't') return table.clear();
+        if (event.op == 'd' || event.old_key != event.key)
+            table.erase(event.op == 'd' ? event.key : event.old_key);
+        if (event.op != 'd') table[event.key] = event.row;
+    }
+
+  private:
     bool locked(int key, const ModelTransaction& by) const {
         for (const auto* list : {&running_, &ending_}) {
             for (const ModelTransaction& each : *list) {
@@ -113,12 +130,6 @@ class SourceModel {
             apply(event, table);
         const auto row = table.find(key);
         return row == table.end() ? std::nullopt : std::optional(row->second);
-    }
-    static void apply(const ModelEvent& event, ModelTable& table) {
-        if (event.op == 't') return table.clear();
-        if (event.op == 'd' || event.old_key != event.key)
-            table.erase(event.op == 'd' ? event.key : event.old_key);
-        if (event.op != 'd') table[event.key] = event.row;
     }
 
     void write(ModelTransaction& by) {

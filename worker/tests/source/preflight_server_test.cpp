@@ -69,7 +69,7 @@ TEST_F(PreflightOnServer, a_right_on_the_requests_that_is_missing_is_told_before
     const std::string dsn = dsn_ + " user=" + role;
     const Finding untaken = found(check(dsn), "are not taken");
     EXPECT_EQ(untaken.severity, Severity::ok);
-    snapshot_.resumable = true;
+    snapshot_.resumable = config::Resumable::yes;
     const Finding refused = found(check(dsn), "snapshot.resumable");
     EXPECT_EQ(refused.severity, Severity::error);
     ASSERT_NE(untaken.mend, "");

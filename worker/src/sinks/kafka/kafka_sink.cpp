@@ -172,7 +172,7 @@ Status KafkaSink::begin_snapshot(Lsn consistent_point) {
 Status KafkaSink::end_snapshot(Lsn) {
     CDC_RETURN_IF_ERROR(failure_);
     CDC_RETURN_IF_ERROR(hand_over_all(snapshot_stall));
-    if (transactions_) return transactions_->is_open() ? commit(snapshot_stall) : Status{};
+    if (transactions_) return transactions_->dirty() ? commit(snapshot_stall) : Status{};
     CDC_RETURN_IF_ERROR(settle(snapshot_stall));
     return failure_;
 }

@@ -276,7 +276,8 @@ Status Ledger::begin_streaming(Session& session, Lsn stored, Lsn start_lsn) {
         "writing the position of projection " + context_->projection,
         "UPDATE " + position_ +
             " SET system_identifier = $3, timeline = $4, slot = $5, end_lsn = $6, form = $7, database = $8, "
-            "streaming = true, updated_at = now(), fence = fence + 1 WHERE "
+            "snapshot_progress = CASE WHEN streaming THEN snapshot_progress END, streaming = true, "
+            "updated_at = now(), fence = fence + 1 WHERE "
             "projection_name = $1 AND end_lsn = $2::pg_lsn RETURNING fence",
         {context_->projection, stored.to_string(), context_->source.system_identifier,
          std::to_string(context_->source.timeline), context_->slot, start_lsn.to_string(), context_->form,

@@ -1,4 +1,4 @@
-# snapshot.resumable: the table without a key is read at the slot's point, those with one beside the stream, and whoever is
+# snapshot.beside_stream: the table without a key is read at the slot's point, those with one beside the stream, and whoever is
 # killed on the way, it goes on behind the last chunk that is stored, with what was changed, moved and deleted meanwhile.
 use strict;
 use warnings;
@@ -28,7 +28,7 @@ sub requests { return sql("SELECT string_agg(table_name || ' ' || state, ', ' OR
 my %settings = (
 	name      => 'resumed',
 	log_level => 'debug',
-	pipeline  => { snapshot => { resumable => \1, chunk_rows => 500 } },
+	pipeline  => { snapshot => { beside_stream => \1, chunk_rows => 500 } },
 	sinks     => [ postgres_sink($node) ]);
 
 # a role that can't make the requests is told so before anything is done

@@ -1,0 +1,51 @@
+#include "pipeline/snapshot_account.h"
+
+#include <algorithm>
+
+#include "base/failpoint.h"
+
+namespace cdc {
+
+SnapshotAccount::SnapshotAccount(Lsn point, std::uint64_t xmin, std::size_t first,
+                                 const std::vector<std::int64_t>& ids)
+    : first_(first), ids_(ids) {
+    progress_.point = point;
+    progress_.xmin = xmin;
+    progress_.before = static_cast<std::int64_t>(first);
+    std::vector<std::int64_t> sorted = ids;
+    std::ranges::sort(sorted);
+    for (std::size_t i = 0; i < sorted.size(); ++i)
+        next_.emplace(sorted[i], i + 1 < sorted.size() ? sorted[i + 1] : sorted[i] + 1);
+}
+
+// Neighbours make one range though ids lie between them, which are nobody's.
+void SnapshotAccount::note(const source::ReadRange& range) {
+    const std::int64_t id = id_of(range.table);
+    incremental::FirstSnapshotProgress::Table& table = progress_.tables[id];
+    table.filenode = range.filenode;
+    table.pages.add(range.first, range.end);
+    if (!table.pages.whole()) return;
+    progress_.tables.erase(id);
+    progress_.done.add(id, next_.at(id));
+}
+
+Status SnapshotAccount::hand_over(SinkGroup& sinks, const std::shared_ptr<Slice>& slice,
+                                  const std::vector<source::ReadRange>& ranges) {
+    const std::lock_guard lock(mutex_);
+    for (const source::ReadRange& range : ranges)
+        note(range);
+    slice->snapshot_progress = to_json(progress_);
+    sinks.write(slice);
+    return failpoint("snapshot_range");
+}
+
+void SnapshotAccount::begin(SinkGroup& sinks) {
+    const std::lock_guard lock(mutex_);
+    auto slice = std::make_shared<Slice>();
+    slice->kind = SliceKind::snapshot;
+    slice->commit_lsn = progress_.point;
+    slice->snapshot_progress = to_json(progress_);
+    sinks.write(slice);
+}
+
+}  // namespace cdc

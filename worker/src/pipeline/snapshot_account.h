@@ -1,0 +1,48 @@
+// SnapshotAccount: which ranges of which tables a first snapshot has handed to the sinks, as the text that
+// they store with their position (incremental/first_snapshot.h).
+//
+// Owner: the snapshot's phase. Thread: any; hand_over is one at a time, so that what a slice says of the
+// ranges before it is true in every sink's queue. Failure: as the failpoint asks.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "base/lsn.h"
+#include "base/status.h"
+#include "envelope/slice.h"
+#include "incremental/first_snapshot.h"
+#include "pipeline/sink_group.h"
+#include "source/snapshot.h"
+
+namespace cdc {
+
+class SnapshotAccount {
+  public:
+    // ids: of the requests of the reader's tables from `first` on, in their order; those before it are read.
+    SnapshotAccount(Lsn point, std::uint64_t xmin, std::size_t first, const std::vector<std::int64_t>& ids);
+
+    // Writes the slice, which ends these ranges; all other slices of theirs were written before.
+    Status hand_over(SinkGroup& sinks, const std::shared_ptr<Slice>& slice,
+                     const std::vector<source::ReadRange>& ranges);
+    // Before the first range: tells the sinks whose progress it is.
+    void begin(SinkGroup& sinks);
+
+    // Of the table at this place of the reader's tables.
+    std::int64_t id_of(std::size_t table) const { return ids_[table - first_]; }
+
+  private:
+    void note(const source::ReadRange& range);
+
+    const std::size_t first_;
+    const std::vector<std::int64_t> ids_;
+    std::map<std::int64_t, std::int64_t> next_;  // the least id that is greater
+    std::mutex mutex_;
+    incremental::FirstSnapshotProgress progress_;  // guarded by mutex_
+};
+
+}  // namespace cdc

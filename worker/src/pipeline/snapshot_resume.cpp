@@ -1,0 +1,94 @@
+#include "pipeline/snapshot_resume.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+#include "pipeline/snapshot_phase.h"
+#include "source/captured_tables.h"
+#include "source/snapshot_signal.h"
+
+namespace cdc {
+
+using incremental::FirstSnapshotProgress;
+
+namespace {
+
+// Where streaming begins is where the slot is, and so the point that the rows were read at.
+std::optional<FirstSnapshotProgress> progress_at(Lsn start, const source::SinkPosition& position,
+                                                 const std::string& text) {
+    if (!position.stored || position.stored->streaming || position.stored->end_lsn != start) return {};
+    const auto progress = incremental::read_first_snapshot(text);
+    if (!progress.ok() || progress->point != start) return {};
+    return *progress;
+}
+
+}  // namespace
+
+Result<InterruptedSnapshot> interrupted_snapshot(pq::Connection& sql, const std::string& slot, Lsn start,
+                                                 const std::vector<source::SinkPosition>& positions,
+                                                 const std::vector<std::string>& progress) {
+    InterruptedSnapshot found;
+    bool any = false, all = !positions.empty();
+    for (std::size_t i = 0; i < positions.size(); ++i) {
+        found.streamed = found.streamed || (positions[i].stored && positions[i].stored->streaming);
+        auto of_sink = progress_at(start, positions[i], progress[i]);
+        any = any || of_sink;
+        if (of_sink && found.delivered && found.delivered->xmin != of_sink->xmin) of_sink.reset();
+        all = all && of_sink;
+        if (!all) continue;
+        found.delivered = found.delivered ? common(*found.delivered, *of_sink) : *of_sink;
+    }
+    if (!all) found.delivered.reset();
+    const auto there = source::has_snapshot_signals(sql);
+    if (!there.ok()) return there.status();
+    if (!*there && any) {
+        return Status::fatal(
+            "the first snapshot was interrupted, and how it goes on can't be read and written in "
+            "cdc_envelope.snapshot_signal",
+            "GRANT SELECT, INSERT, UPDATE ON cdc_envelope.snapshot_signal to the role; or drop the slot, and "
+            "the snapshot is taken again");
+    }
+    if (!*there) return found;
+    auto requests = source::reading_requests(sql, slot);
+    if (!requests.ok()) return requests.status();
+    found.requests = std::move(*requests);
+    return found;
+}
+
+Status leave_to_runs(pq::Connection& sql, const config::Pipeline& config, SinkGroup& sinks,
+                     const InterruptedSnapshot& interrupted) {
+    const auto tables = source::captured_tables(sql, config.source);
+    if (!tables.ok()) return tables.status();
+    for (const source::CapturedTable& table : *tables) {
+        const bool requested = std::ranges::any_of(interrupted.requests, [&](const auto& request) {
+            return request.schema == table.schema && request.table == table.table;
+        });
+        if (requested) CDC_RETURN_IF_ERROR(tell_of_empty_table(sinks, table));
+    }
+    std::vector<source::RunInstead> runs;
+    std::size_t done = 0, in_part = 0;
+    for (const source::ReadingRequest& request : interrupted.requests) {
+        source::RunInstead run{request.id, false, {}};
+        if (const auto& delivered = interrupted.delivered) {
+            run.done = delivered->done.contains(request.id);
+            if (const auto table = delivered->tables.find(request.id);
+                !run.done && table != delivered->tables.end()) {
+                run.delivered = to_json(incremental::DeliveredPages{delivered->xmin, table->second.filenode,
+                                                                    table->second.pages});
+                ++in_part;
+            }
+        }
+        done += run.done ? 1 : 0;
+        runs.push_back(std::move(run));
+    }
+    CDC_RETURN_IF_ERROR(sql.execute("SET synchronous_commit = local"));
+    CDC_RETURN_IF_ERROR(source::leave_to_runs(sql, runs));
+    log_info(
+        "pipeline {}: the first snapshot was interrupted: of its {} tables with a key {} are delivered whole "
+        "and {} in part; what is missing is read beside the stream (cdc-worker snapshot status)",
+        config.name, runs.size(), done, in_part);
+    return {};
+}
+
+}  // namespace cdc

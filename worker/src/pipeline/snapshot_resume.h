@@ -1,0 +1,42 @@
+// A first snapshot that was interrupted: the slot stands, its requests are `reading`, and each sink's
+// progress says what it has. What is missing is left to runs beside the stream, which leave out what every
+// sink has (docs/snapshots.md, "A first snapshot that resumes").
+//
+// Owner and thread: the pipeline's, before streaming begins. Failure: as the source reports; fatal where the
+// requests are needed and can't be read.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/lsn.h"
+#include "base/status.h"
+#include "config/config.h"
+#include "incremental/first_snapshot.h"
+#include "pipeline/sink_group.h"
+#include "pq/connection.h"
+#include "source/snapshot_requests.h"
+#include "source/start_position.h"
+
+namespace cdc {
+
+struct InterruptedSnapshot {
+    std::vector<source::ReadingRequest> requests;  // empty: there is none
+    // What all sinks have; nothing where one has nothing of a snapshot at the position where streaming
+    // begins.
+    std::optional<incremental::FirstSnapshotProgress> delivered;
+    bool streamed = false;  // a sink has begun to stream
+};
+
+// progress: of each sink, as it is stored. start: where streaming begins (an end LSN).
+Result<InterruptedSnapshot> interrupted_snapshot(pq::Connection& sql, const std::string& slot, Lsn start,
+                                                 const std::vector<source::SinkPosition>& positions,
+                                                 const std::vector<std::string>& progress);
+
+// Tells the sinks of the tables, which may have no rows; then makes runs of the requests, or ends those of
+// which nothing is missing, all in one transaction.
+Status leave_to_runs(pq::Connection& sql, const config::Pipeline& config, SinkGroup& sinks,
+                     const InterruptedSnapshot& interrupted);
+
+}  // namespace cdc

@@ -56,6 +56,9 @@ ok(wait_until(sub { progress() =~ /"done":"\d+-\d+","tables":\[$ranges,$ranges\]
 is(sql("SELECT count(*) FROM pg_replication_slots WHERE slot_name = 'goes_on' AND NOT temporary"), 1, 'the slot stands already');
 is(requests(), join(', ', map { "$_ reading" } qw(all_read doc full_vacuumed later nothing_yet)), 'what has a key is being read');
 like((run_command([ $ENV{CDC_WORKER}, 'snapshot', 'pause', '-c', $worker->{file} ]))[1], qr/the first snapshot is under way/, 'it cannot be paused');
+my $second = CdcTest::Worker->new(name => 'second', dsn => dsn($node, 'shop'), source => { slot => 'goes_on' }, sinks => [ postgres_sink($node) ])->start;
+ok($second->wait_log(qr/"goes_on" is in use by process \d+: standing by/), 'another worker stands by') or diag($second->log);
+is($second->stop, 0, '… and is stopped');
 is($worker->kill9, 'signal 9', 'killed');
 ok(end_sessions($node, 'shop', "SELECT pid FROM pg_stat_activity WHERE application_name = 'cdc-worker goes_on'"), 'its readers are gone');
 

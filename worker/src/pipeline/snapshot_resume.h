@@ -15,7 +15,6 @@
 #include "config/config.h"
 #include "incremental/first_snapshot.h"
 #include "pipeline/sink_group.h"
-#include "pq/connection.h"
 #include "source/snapshot_requests.h"
 #include "source/start_position.h"
 

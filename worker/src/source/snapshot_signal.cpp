@@ -137,10 +137,15 @@ Status check_may_request(pq::Connection& sql, const std::string& option) {
     auto rows = sql.query(
         "SELECT c.oid IS NOT NULL, coalesce(has_schema_privilege(n.oid, 'USAGE') AND "
         "has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT') AND "
-        "has_table_privilege(c.oid, 'UPDATE'), false), quote_ident(current_user) FROM (VALUES "
+        "has_table_privilege(c.oid, 'UPDATE'), false), quote_ident(current_user), pg_is_in_recovery() FROM "
+        "(VALUES "
         "('cdc_envelope')) AS v(name) LEFT JOIN pg_namespace n ON n.nspname = v.name LEFT JOIN pg_class c ON "
         "c.relnamespace = n.oid AND c.relname = 'snapshot_signal'");
     if (!rows.ok()) return rows.status().in(option);
+    if (rows->text(0, 3) == "t") {
+        return Status::fatal(option + ": the source is a standby, where no request can be stored",
+                             "take the first snapshot from the primary, or without the option");
+    }
     if (rows->text(0, 1) == "t") return {};
     if (rows->text(0, 0) != "t") {
         return Status::fatal(option + ": there is no table cdc_envelope.snapshot_signal",

@@ -130,6 +130,16 @@ Result<std::vector<source::SnapshotReader>> open_readers(const SnapshotParts& pa
     return readers;
 }
 
+// What an earlier snapshot left, which could be gone on with, is not this one's.
+Status give_up_requests(const SnapshotParts& parts) {
+    const config::Pipeline& config = parts.config;
+    auto sql = source::open_source_connection(config.source.dsn, parts.application_name, pq::Mode::sql);
+    CDC_RETURN_IF_ERROR(sql.status());
+    const auto there = source::has_snapshot_signals(*sql);
+    if (!there.ok() || !*there) return there.status();
+    return source::request_reading(*sql, config.source.slot, {}, config.snapshot.chunk_rows).status();
+}
+
 // One attempt at the snapshot, under the slot's exported snapshot.
 class Snapshot {
   public:
@@ -149,6 +159,8 @@ class Snapshot {
         if (first.tables_of_first_part() > 0 || first.tables().empty()) CDC_RETURN_IF_ERROR(read(nullptr));
         if (first.tables_of_first_part() < first.tables().size()) return take_second_part();
         CDC_RETURN_IF_ERROR(failpoint("snapshot_durable"));
+        CDC_RETURN_IF_ERROR(give_up_requests(parts_));
+        CDC_RETURN_IF_ERROR(request_runs(parts_, first.tables_beside_the_stream()));
         CDC_RETURN_IF_ERROR(request_runs(parts_, first.tables_beside_the_stream()));
         const bool alone = parts_.config.snapshot.mode == config::SnapshotMode::initial_only;
         return alone ? Status() : slot_.make_permanent();

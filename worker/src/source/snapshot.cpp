@@ -167,7 +167,7 @@ Status SnapshotReader::verify_table(const std::string& name, bool& there) {
         return Status::retry("snapshot: table " + display_name(table()) + " has " +
                                  (same ? "got other columns" : "been rewritten or renamed") +
                                  " since the snapshot was taken",
-                             "the snapshot is taken again; avoid DDL while it runs");
+                             "it goes on beside the stream, or is taken again; avoid DDL while it runs");
     }
     const auto number = [&](int column) {
         std::int64_t value = 0;

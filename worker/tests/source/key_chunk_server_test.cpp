@@ -57,5 +57,38 @@ TEST_F(KeyChunkOnServer, without_a_limit_it_has_all_the_rows) {
     EXPECT_EQ(read->chunk.rows.size(), 30u);
 }
 
+// What a first snapshot has delivered: all that was in the table's first page before this transaction.
+TEST_F(KeyChunkOnServer, rows_that_were_delivered_and_are_as_they_were_do_not_come) {
+    run("CREATE TABLE public.a (id int PRIMARY KEY, v int); INSERT INTO public.a SELECT g, 0 FROM "
+        "generate_series(1, 1000) g");
+    const auto number = [&](const std::string& sql) { return std::stoll(value(sql)); };
+    ChunkRequest request;
+    request.delivered.emplace();
+    request.delivered->filenode = number("SELECT pg_relation_filenode('public.a')");
+    request.delivered->xmin = static_cast<std::uint64_t>(number("SELECT pg_current_xact_id()"));
+    request.delivered->pages.add(0, 1);
+    run("UPDATE public.a SET v = 1 WHERE id IN (3, 1000)");  // into the last page
+    run("DELETE FROM public.a WHERE id = 4");
+    run("VACUUM public.a");
+    run("INSERT INTO public.a VALUES (-1, 2)");  // perhaps into the first one
+    const auto in_page = number("SELECT count(*) FROM public.a WHERE ctid < '(1,0)' AND id > 0 AND v = 0");
+    const auto read = this->read(request);
+    ASSERT_TRUE(read.ok()) << read.status().to_string();
+    EXPECT_TRUE(read->end);
+    ASSERT_GT(in_page, 100);
+    EXPECT_EQ(read->chunk.rows.size(), 1000u - static_cast<std::size_t>(in_page));
+    std::set<std::string> keys;
+    for (const auto& row : read->chunk.rows)
+        keys.insert(row.key);
+    EXPECT_TRUE(keys.contains("[\"-1\"]") && keys.contains("[\"3\"]") && keys.contains("[\"1000\"]"));
+
+    request.again = {"[\"1\"]"};
+    EXPECT_EQ(this->read(request)->chunk.rows.size(), read->chunk.rows.size() + 1)
+        << "what is to be read again comes all the same";
+    request.again.clear();
+    run("VACUUM FULL public.a");
+    EXPECT_EQ(this->read(request)->chunk.rows.size(), 1000u) << "in another file nothing is known";
+}
+
 }  // namespace
 }  // namespace cdc::source

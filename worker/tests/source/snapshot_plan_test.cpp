@@ -35,6 +35,24 @@ TEST(SnapshotPlan, ranges_follow_each_other_and_the_last_is_open) {
     EXPECT_FALSE(plan.choose());
 }
 
+TEST(SnapshotPlan, tables_of_the_second_part_wait) {
+    SnapshotPlan plan({table(1000, 10), table(1000, 10)}, 10000, true, 1);
+    EXPECT_EQ(plan.choose()->table, 0u);
+    plan.opened(0, 10, 16384);
+    EXPECT_EQ(plan.filenode(0), 16384);
+    const auto range = plan.take(0);
+    plan.read(0, 7, 700);
+    plan.finished(0, *range, 7);
+    EXPECT_EQ(plan.read_of(0).rows, 7);
+    EXPECT_EQ(plan.read_of(0).bytes, 700);
+    EXPECT_FALSE(plan.choose());
+    plan.open_rest();
+    const auto choice = plan.choose();
+    ASSERT_TRUE(choice);
+    EXPECT_EQ(choice->table, 1u);
+    EXPECT_TRUE(choice->first);
+}
+
 TEST(SnapshotPlan, what_was_read_corrects_the_estimate) {
     SnapshotPlan plan({table(1000000, 100)}, 1000, true);  // 10,000 rows a page, says the catalogue
     plan.choose();

@@ -122,7 +122,7 @@ is($worker->stop, 0, 'a clean stop');
 foreach my $case ([ 'snapshot_requested', 0, qr/snapshot of \d+ tables at/ ],
 	[ 'snapshot_slot_permanent', 1, qr/of its 5 tables with a key 0 are delivered whole and 0 in part/ ],
 	[ 'snapshot_durable', 1, qr/of its 5 tables with a key 5 are delivered whole and 0 in part/ ],
-	[ 'snapshot_ended', 1, qr/streaming from/ ])
+	[ 'snapshot_finished', 1, qr/streaming from/ ])
 {
 	my ($failpoint, $slots, $log) = @$case;
 	sql("SELECT pg_drop_replication_slot('goes_on')");

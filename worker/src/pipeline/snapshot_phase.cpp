@@ -161,7 +161,6 @@ class Snapshot {
         CDC_RETURN_IF_ERROR(failpoint("snapshot_durable"));
         CDC_RETURN_IF_ERROR(give_up_requests(parts_));
         CDC_RETURN_IF_ERROR(request_runs(parts_, first.tables_beside_the_stream()));
-        CDC_RETURN_IF_ERROR(request_runs(parts_, first.tables_beside_the_stream()));
         const bool alone = parts_.config.snapshot.mode == config::SnapshotMode::initial_only;
         return alone ? Status() : slot_.make_permanent();
     }

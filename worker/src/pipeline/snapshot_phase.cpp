@@ -89,8 +89,14 @@ Result<config::Snapshot> decide(const SnapshotParts& parts) {
     if (may.ok() && wanted != Resumable::no) how.resumable = Resumable::yes;
     if (may.ok()) return how;
     if (how.beside_stream || wanted == Resumable::yes || may.code() == StatusCode::retry) return may;
-    log_warning("pipeline {}: the snapshot begins again where it is interrupted: {}; {}", parts.config.name,
-                may.message(), may.hint());
+    // That a sink keeps no position is no news to whoever has chosen it.
+    if (!parts.keeps_no_position.empty()) {
+        log_info("pipeline {}: the snapshot begins again where it is interrupted: {}", parts.config.name,
+                 may.message());
+    } else {
+        log_warning("pipeline {}: the snapshot begins again where it is interrupted: {}; {}",
+                    parts.config.name, may.message(), may.hint());
+    }
     return how;
 }
 

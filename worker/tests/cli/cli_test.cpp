@@ -142,8 +142,9 @@ TEST(ManualPage, KnowsTheExitCodes) {
     const std::string page = read("worker/man/cdc-worker.1");
     for (const int code : {int{exit_ok}, int{exit_failure}, int{exit_usage}, int{exit_findings}})
         EXPECT_THAT(page, HasSubstr("\n.It " + std::to_string(code) + "\n"));
-    EXPECT_THAT(page, HasSubstr(".It " + std::to_string(exit_signalled + 2) + " , " +
-                                std::to_string(exit_signalled + 15)));
+    EXPECT_THAT(page,
+                HasSubstr(".It " + std::to_string(exit_signalled + 1) + " , " +
+                          std::to_string(exit_signalled + 2) + " , " + std::to_string(exit_signalled + 15)));
 }
 
 TEST(Completion, KnowsTheSameOptions) {

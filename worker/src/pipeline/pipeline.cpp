@@ -143,34 +143,16 @@ Result<source::StartPlan> Pipeline::plan(source::ReplicationStream& stream) {
     CDC_RETURN_IF_ERROR(follow_timelines(stream));
     Result<pq::Connection> sql = source::open_source_connection(source.dsn, application_name_, pq::Mode::sql);
     if (!sql.ok()) return sql.status();
+    CDC_RETURN_IF_ERROR(
+        settle_kept_slot(*sql, config_, application_name_, snapshot_mode(), positions_, snapshot_progress_));
     const Result<std::optional<source::SlotState>> slot = source::slot_state(*sql, source.slot);
     if (!slot.ok()) return slot.status();
-    Result<source::StartPlan> plan =
+    const Result<source::StartPlan> plan =
         source::plan_start(identity_, stream.server_flush_lsn(), source.slot, *slot,
                            {snapshot_mode(), config_.slot.on_missing}, positions_);
-    if (plan.ok() && plan->action == source::StartAction::stream &&
-        snapshot_mode() != config::SnapshotMode::never) {
-        const Result<bool> nothing = nothing_of_snapshot(*sql, plan->start_lsn);
-        if (!nothing.ok()) return nothing.status();
-        if (*nothing) {
-            log_info("pipeline {}: the first snapshot was interrupted before anything of it was stored",
-                     config_.name);
-            return source::StartPlan{source::StartAction::snapshot, Lsn{}, true, {}, Lsn{}};
-        }
-    }
     if (plan.ok() && plan->action != source::StartAction::snapshot)
         CDC_RETURN_IF_ERROR(source::check_form(form_, source.on_form_change, positions_));
     return plan;
-}
-
-// Whether a first snapshot was interrupted of which there is nothing to go on with: several readers are
-// faster than a run, and the slot has served nobody else.
-Result<bool> Pipeline::nothing_of_snapshot(pq::Connection& sql, Lsn start) const {
-    const auto interrupted =
-        interrupted_snapshot(sql, config_.source.slot, start, positions_, snapshot_progress_);
-    if (!interrupted.ok()) return interrupted.status();
-    const auto& delivered = interrupted->delivered;
-    return !interrupted->requests.empty() && !interrupted->streamed && (!delivered || delivered->nothing());
 }
 
 // Leaves what an interrupted first snapshot has not delivered to runs, before the sinks begin to stream and
@@ -212,12 +194,12 @@ Status Pipeline::wait_for_slot() {
     while (true) {
         const Result<std::optional<source::SlotState>> state = source::slot_state(*sql, source.slot);
         if (!state.ok()) return state.status();
-        if (!state->has_value() || (*state)->temporary) break;
-        // Nobody streams from it yet while its first snapshot is read.
+        // It does not stand yet while another worker reads its first snapshot.
+        const bool streamed = state->has_value() && (*state)->active && !(*state)->temporary;
         const Result<int> reader =
-            (*state)->active ? (*state)->active_pid : source::snapshot_holder(*sql, source.slot);
+            streamed ? (*state)->active_pid : source::snapshot_holder(*sql, source.slot);
         if (!reader.ok()) return reader.status();
-        if (!(*state)->active && *reader == 0) break;
+        if (!streamed && *reader == 0) break;
         if (stop_.requested()) return Status::retry("stopped while another process held the slot");
         if (const int pid = *reader; pid != std::exchange(holder, pid)) {
             log_info("pipeline {}: replication slot \"{}\" is in use by process {}: standing by",
@@ -332,6 +314,8 @@ Result<Lsn> Pipeline::begin_with_snapshot(SinkGroup& sinks, const source::StartP
                     plan.reason);
     }
     if (plan.drop_slot) CDC_RETURN_IF_ERROR(drop_slot());
+    CDC_RETURN_IF_ERROR(source::drop_slot(config_.source.dsn, application_name_,
+                                          source::kept_slot_name(config_.source.slot)));
     for (source::SinkPosition& position : positions_)
         position.stored.reset();
     remembered_.clear();

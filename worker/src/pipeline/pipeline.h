@@ -53,7 +53,6 @@ class Pipeline {
     Result<source::StartPlan> plan(source::ReplicationStream& stream);
     Status follow_timelines(source::ReplicationStream& stream);
     Result<Lsn> begin(SinkGroup& sinks, const source::StartPlan& plan);
-    Result<bool> nothing_of_snapshot(pq::Connection& sql, Lsn start) const;
     Status go_on_with_snapshot(SinkGroup& sinks, Lsn start);
     Result<Lsn> make_slot_anew(SinkGroup& sinks, Lsn missing_from);
     Status drop_slot();

@@ -30,7 +30,7 @@ class Watch {
         : parts_(parts), reader_(reader), slot_(slot) {}
 
     Status operator()() {
-        if (!permanent_) CDC_RETURN_IF_ERROR(slot_.alive());
+        if (!kept_) CDC_RETURN_IF_ERROR(slot_.alive());
         const source::SnapshotProgress progress = reader_.progress();
         Statistics& statistics = parts_.statistics;
         statistics.snapshot_rows_expected.store(progress.rows_expected);
@@ -45,13 +45,13 @@ class Watch {
     }
 
     // It needs its connection no longer.
-    void slot_is_permanent() { permanent_ = true; }
+    void slot_is_kept() { kept_ = true; }
 
   private:
     const SnapshotParts& parts_;
     const source::SnapshotReader& reader_;
     source::SnapshotSlot& slot_;
-    bool permanent_ = false;
+    bool kept_ = false;
     ProgressLine line_{"pipeline " + parts_.config.name, parts_.statistics};
     Clock::time_point next_ = Clock::now() + kProgressInterval;
 };
@@ -187,8 +187,8 @@ class Snapshot {
         return parts_.sinks.on_each([point](Sink& sink, std::size_t) { return sink.end_snapshot(point); });
     }
 
-    // The tables that a run can go on with, if need be (snapshot_resume.h). From when the slot is permanent,
-    // the requests say that the snapshot is not finished, and the sinks' progress how far it is.
+    // The tables that a run can go on with, if need be (snapshot_resume.h). From when the slot is kept, the
+    // requests say that the snapshot is not finished, and the sinks' progress how far it is.
     Status take_second_part() {
         const config::Pipeline& config = parts_.config;
         source::SnapshotReader& first = readers_.front();
@@ -207,15 +207,16 @@ class Snapshot {
         account.begin(parts_.sinks);
         CDC_RETURN_IF_ERROR(make_durable());
         CDC_RETURN_IF_ERROR(failpoint("snapshot_requested"));
-        CDC_RETURN_IF_ERROR(slot_.make_permanent());
-        watch_.slot_is_permanent();
-        CDC_RETURN_IF_ERROR(failpoint("snapshot_slot_permanent"));
+        CDC_RETURN_IF_ERROR(slot_.keep());
+        watch_.slot_is_kept();
+        CDC_RETURN_IF_ERROR(failpoint("snapshot_slot_kept"));
         first.open_rest();
         CDC_RETURN_IF_ERROR(read(&account));
         CDC_RETURN_IF_ERROR(failpoint("snapshot_durable"));
         std::vector<source::ReadTable> read;
         for (std::size_t i = first.tables_of_first_part(); i < first.tables().size(); ++i)
             read.push_back({account.id_of(i), first.read_of(i).rows, first.read_of(i).bytes});
+        CDC_RETURN_IF_ERROR(slot_.make_permanent());
         return source::end_reading(*sql, read);
     }
 

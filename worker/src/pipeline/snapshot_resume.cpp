@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "pipeline/snapshot_phase.h"
 #include "source/captured_tables.h"
+#include "source/slot.h"
 #include "source/snapshot_signal.h"
 
 namespace cdc {
@@ -31,7 +32,6 @@ Result<InterruptedSnapshot> interrupted_snapshot(pq::Connection& sql, const std:
     InterruptedSnapshot found;
     bool any = false, all = !positions.empty();
     for (std::size_t i = 0; i < positions.size(); ++i) {
-        found.streamed = found.streamed || (positions[i].stored && positions[i].stored->streaming);
         auto of_sink = progress_at(start, positions[i], progress[i]);
         any = any || of_sink;
         if (of_sink && found.delivered && found.delivered->xmin != of_sink->xmin) of_sink.reset();
@@ -54,6 +54,34 @@ Result<InterruptedSnapshot> interrupted_snapshot(pq::Connection& sql, const std:
     if (!requests.ok()) return requests.status();
     found.requests = std::move(*requests);
     return found;
+}
+
+Status settle_kept_slot(pq::Connection& sql, const config::Pipeline& config,
+                        const std::string& application_name, config::SnapshotMode mode,
+                        const std::vector<source::SinkPosition>& positions,
+                        const std::vector<std::string>& progress) {
+    using config::SnapshotMode;
+    const config::Source& source = config.source;
+    const std::string kept = source::kept_slot_name(source.slot);
+    const auto left = source::slot_state(sql, kept);
+    if (!left.ok()) return left.status();
+    if (!left->has_value()) return {};
+    const auto slot = source::slot_state(sql, source.slot);
+    if (!slot.ok()) return slot.status();
+    const Lsn point = (*left)->confirmed_flush_lsn;
+    bool wanted = !slot->has_value() && !(*left)->lost() && mode != SnapshotMode::always &&
+                  mode != SnapshotMode::initial_only;
+    if (wanted) {
+        const auto found = interrupted_snapshot(sql, source.slot, point, positions, progress);
+        if (!found.ok()) return found.status();
+        wanted = !found->requests.empty() && found->delivered && !found->delivered->nothing();
+    }
+    if (wanted) return source::make_kept_permanent(source.dsn, application_name, source.slot, point);
+    if (!slot->has_value()) {
+        log_info("pipeline {}: the first snapshot was interrupted, and there is nothing to go on with",
+                 config.name);
+    }
+    return source::drop_slot(source.dsn, application_name, kept);
 }
 
 Status leave_to_runs(pq::Connection& sql, const config::Pipeline& config, SinkGroup& sinks,

@@ -1,4 +1,4 @@
-// A first snapshot that was interrupted: the slot stands, its requests are `reading`, and each sink's
+// A first snapshot that was interrupted: a slot was kept, its requests are `reading`, and each sink's
 // progress says what it has. What is missing is left to runs beside the stream, which leave out what every
 // sink has (docs/snapshots.md, "A first snapshot that resumes").
 //
@@ -25,13 +25,20 @@ struct InterruptedSnapshot {
     // What all sinks have; nothing where one has nothing of a snapshot at the position where streaming
     // begins.
     std::optional<incremental::FirstSnapshotProgress> delivered;
-    bool streamed = false;  // a sink has begun to stream
 };
 
 // progress: of each sink, as it is stored. start: where streaming begins (an end LSN).
 Result<InterruptedSnapshot> interrupted_snapshot(pq::Connection& sql, const std::string& slot, Lsn start,
                                                  const std::vector<source::SinkPosition>& positions,
                                                  const std::vector<std::string>& progress);
+
+// What is made of a slot that a snapshot kept and did not come to use: it becomes the slot, and the snapshot
+// goes on from there; where there is nothing to go on with (several readers are faster than runs, and it has
+// served nobody), or the slot stands already, it is dropped. mode: as this start has it.
+Status settle_kept_slot(pq::Connection& sql, const config::Pipeline& config,
+                        const std::string& application_name, config::SnapshotMode mode,
+                        const std::vector<source::SinkPosition>& positions,
+                        const std::vector<std::string>& progress);
 
 // Tells the sinks of the tables, which may have no rows; then makes runs of the requests, or ends those of
 // which nothing is missing, all in one transaction.

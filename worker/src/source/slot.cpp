@@ -5,6 +5,7 @@
 #include <random>
 #include <thread>
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "source/slot_errors.h"
 
@@ -115,11 +116,37 @@ Result<CreatedSlot> run_create(pq::Connection& replication, const std::string& d
     return CreatedSlot{*point, std::string(answer->text(0, 2))};
 }
 
+// Copies a logical slot of ours that stands at `point`. Retry where it is gone or the other one exists.
+Status copy_slot(const std::string& dsn, const std::string& application_name, const std::string& from,
+                 const std::string& to, Lsn point) {
+    auto sql = open_source_connection(dsn, application_name, pq::Mode::sql);
+    if (!sql.ok()) return sql.status().in("source");
+    const std::string where = "making replication slot \"" + to + "\" permanent";
+    auto rows = query_interruptible(
+        *sql, "SELECT lsn FROM pg_copy_logical_replication_slot('" + from + "', '" + to + "', false)", {}, {},
+        [&](const PGresult* refusal) {
+            const char* state = PQresultErrorField(refusal, PG_DIAG_SQLSTATE);
+            const std::string_view sqlstate = state == nullptr ? "" : state;
+            const bool decide_anew = sqlstate == "42704" || sqlstate == "42710";  // gone, or there already
+            const Status status = slot_error(*sql, refusal, where, to);
+            return decide_anew ? Status::retry(sql->error(where, refusal).message()) : status;
+        });
+    CDC_RETURN_IF_ERROR(rows.status());
+    const auto copied = rows->count() == 1 ? Lsn::parse(rows->text(0, 0)) : std::nullopt;
+    if (copied == point) return {};
+    return Status::fatal(where + ": it stands at " + (copied ? copied->to_string() : "an unknown position") +
+                         ", not at the snapshot's consistent point " + point.to_string());
+}
+
+std::string hex(std::uint32_t number) {
+    char digits[9];
+    std::snprintf(digits, sizeof(digits), "%08x", number);
+    return digits;
+}
+
 std::string random_suffix() {
     std::random_device random;
-    char digits[9];
-    std::snprintf(digits, sizeof(digits), "%08x", static_cast<unsigned>(random()));
-    return digits;
+    return hex(static_cast<std::uint32_t>(random()));
 }
 
 }  // namespace
@@ -128,6 +155,14 @@ std::string temporary_slot_name(const std::string& slot, const std::string& suff
     constexpr std::size_t longest = 63;
     const std::string ending = "_snapshot_" + suffix;
     return slot.substr(0, longest - std::min(longest, ending.size())) + ending;
+}
+
+// By the slot's whole name (FNV-1a), so that neither two long names nor a user's own slot are taken for one.
+std::string kept_slot_name(const std::string& slot) {
+    std::uint32_t hash = 2166136261;
+    for (const char character : slot)
+        hash = (hash ^ static_cast<unsigned char>(character)) * 16777619;
+    return temporary_slot_name(slot, hex(hash));
 }
 
 Result<std::optional<SlotState>> slot_state(pq::Connection& sql, const std::string& slot) {
@@ -229,33 +264,34 @@ Status SnapshotSlot::alive() {
     return replication_.error("the connection that holds the snapshot's slot");
 }
 
-Status SnapshotSlot::make_permanent() {
-    auto sql = open_source_connection(dsn_, application_name_, pq::Mode::sql);
-    if (!sql.ok()) return sql.status().in("source");
-    const std::string where = "making replication slot \"" + slot_ + "\" permanent";
-    auto rows = query_interruptible(
-        *sql,
-        "SELECT lsn FROM pg_copy_logical_replication_slot('" + temporary_name_ + "', '" + slot_ + "', false)",
-        {}, {}, [&](const PGresult* refusal) {
-            const char* state = PQresultErrorField(refusal, PG_DIAG_SQLSTATE);
-            const std::string_view sqlstate = state == nullptr ? "" : state;
-            const bool decide_anew = sqlstate == "42704" || sqlstate == "42710";  // gone, or there already
-            const Status status = slot_error(*sql, refusal, where, slot_);
-            return decide_anew ? Status::retry(sql->error(where, refusal).message()) : status;
-        });
-    CDC_RETURN_IF_ERROR(rows.status());
-    const auto copied = rows->count() == 1 ? Lsn::parse(rows->text(0, 0)) : std::nullopt;
-    if (copied != consistent_point_) {
-        return Status::fatal(where + ": it stands at " +
-                             (copied ? copied->to_string() : "an unknown position") +
-                             ", not at the snapshot's consistent point " + consistent_point_.to_string());
-    }
-    // A failure here is that of a connection whose end drops the temporary slot too.
+// A failure here is that of a connection whose end drops the temporary slot too.
+Status SnapshotSlot::drop_temporary() {
     if (const Status dropped = replication_.execute("DROP_REPLICATION_SLOT " + quoted_slot(temporary_name_));
         !dropped.ok()) {
         log_debug("temporary slot \"{}\": {}", temporary_name_, dropped.message());
     }
     return {};
+}
+
+Status SnapshotSlot::keep() {
+    CDC_RETURN_IF_ERROR(
+        copy_slot(dsn_, application_name_, temporary_name_, kept_slot_name(slot_), consistent_point_));
+    kept_ = true;
+    return drop_temporary();
+}
+
+Status SnapshotSlot::make_permanent() {
+    if (kept_) return make_kept_permanent(dsn_, application_name_, slot_, consistent_point_);
+    CDC_RETURN_IF_ERROR(copy_slot(dsn_, application_name_, temporary_name_, slot_, consistent_point_));
+    return drop_temporary();
+}
+
+Status make_kept_permanent(const std::string& dsn, const std::string& application_name,
+                           const std::string& slot, Lsn point) {
+    const std::string kept = kept_slot_name(slot);
+    CDC_RETURN_IF_ERROR(copy_slot(dsn, application_name, kept, slot, point));
+    CDC_RETURN_IF_ERROR(failpoint("snapshot_slot_permanent"));
+    return drop_slot(dsn, application_name, kept);
 }
 
 }  // namespace cdc::source

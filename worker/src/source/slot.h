@@ -3,8 +3,10 @@
 // With a snapshot, the worker makes a *temporary* slot and reads the tables under the snapshot that it
 // exports; only when every sink says durable does the permanent slot appear, as a copy of the temporary one
 // (pg_copy_logical_replication_slot). So the permanent slot's existence is the atomic mark "the snapshot is
-// finished", and a crash in the middle leaves nothing behind that retains WAL. The copy's confirmed_flush_lsn
-// is the snapshot's consistent point: what was committed meanwhile arrives in the stream.
+// finished". The copy's confirmed_flush_lsn is the snapshot's consistent point: what was committed meanwhile
+// arrives in the stream. A crash in the middle leaves nothing behind that retains WAL, but where the snapshot
+// is to go on then: a *kept* slot, of the same name in every attempt, takes the temporary one's place for
+// that.
 //
 // Owner: the pipeline. Thread: one at a time. Failure: retry where the server can't be reached, fatal where
 // it refuses (the hint is the way out).
@@ -70,15 +72,21 @@ class SnapshotSlot {
     // Every transaction that ends at or before it is in the snapshot, every later one in the stream.
     Lsn consistent_point() const { return consistent_point_; }
 
+    // Puts the kept slot in the place of the temporary one, so that the point outlives the connection. The
+    // exported snapshot ends with it; transactions that have imported it go on. Failure: as make_permanent.
+    Status keep();
+
     // Whether the connection that holds the slot still stands, without a round trip: retry where it broke
     // (the snapshot has to begin again). To be asked now and then while a snapshot is read.
     Status alive();
 
-    // Makes the permanent slot and drops the temporary one. Retry where the temporary slot is gone or the
-    // permanent one exists already (another worker was faster): look again and decide anew.
+    // Makes the permanent slot and drops the temporary or kept one. Retry where that is gone or the permanent
+    // one exists already (another worker was faster): look again and decide anew.
     Status make_permanent();
 
   private:
+    Status drop_temporary();
+
     SnapshotSlot(pq::Connection replication, std::string dsn, std::string application_name, std::string slot)
         : replication_(std::move(replication)),
           dsn_(std::move(dsn)),
@@ -92,9 +100,16 @@ class SnapshotSlot {
     std::string temporary_name_;
     std::string snapshot_name_;
     Lsn consistent_point_;
+    bool kept_ = false;
 };
+
+// Gives the slot's name to the one that was kept for it at `point`. Failure: as make_permanent.
+Status make_kept_permanent(const std::string& dsn, const std::string& application_name,
+                           const std::string& slot, Lsn point);
 
 // "<slot>_snapshot_<suffix>", the slot's name shortened where it would pass 63 bytes (NAMEDATALEN - 1).
 std::string temporary_slot_name(const std::string& slot, const std::string& suffix);
+// "<slot>_snapshot_<hash of slot>", shortened in the same way.
+std::string kept_slot_name(const std::string& slot);
 
 }  // namespace cdc::source

@@ -1,7 +1,7 @@
 // The requests of a first snapshot: for each table that it reads at the slot's point and that could be read
 // beside the stream too, a row of cdc_envelope.snapshot_signal in the state `reading`, which no run takes up.
-// It is made before the slot is permanent, so that whoever finds the slot can tell that its snapshot was not
-// finished, and leave what is missing to runs.
+// It is made before a slot is kept for the snapshot, so that whoever finds that slot can tell what was to be
+// read, and leave what is missing to runs.
 //
 // Owner: the caller, and so are transactions. Thread: one at a time (the connection's). Failure: as
 // pq::Connection::query.

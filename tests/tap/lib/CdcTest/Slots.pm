@@ -61,10 +61,11 @@ sub slot_read
 	return { error => slot_finish(slot_start($node, $database, $slot, $end, $file, %options)) };
 }
 
-# The most private memory (RssAnon, MB) that the walsender of a reading has until the reading ends.
+# The most private memory (RssAnon, MB) that the walsender of a reading has until the reading ends. $look, if given, is called
+# each time that it has been looked at.
 sub walsender_memory
 {
-	my ($node, $reading) = @_;
+	my ($node, $reading, $look) = @_;
 	my ($pid, $largest) = ('', 0);
 	while ($reading->{process}->pumpable)
 	{
@@ -73,6 +74,7 @@ sub walsender_memory
 		{
 			my ($kilobytes) = join('', <$status>) =~ /^RssAnon:\s+(\d+) kB/m;
 			$largest = $kilobytes if $kilobytes && $kilobytes > $largest;
+			$look->() if $kilobytes && $look;
 		}
 		$reading->{process}->pump_nb;
 		select undef, undef, undef, 0.02;

@@ -39,13 +39,11 @@ Status SnapshotAccount::hand_over(SinkGroup& sinks, const std::shared_ptr<Slice>
     return failpoint("snapshot_range");
 }
 
-void SnapshotAccount::begin(SinkGroup& sinks) {
-    const std::lock_guard lock(mutex_);
+Status SnapshotAccount::hand_over(SinkGroup& sinks, const std::vector<source::ReadRange>& ranges) {
     auto slice = std::make_shared<Slice>();
     slice->kind = SliceKind::snapshot;
     slice->commit_lsn = progress_.point;
-    slice->snapshot_progress = to_json(progress_);
-    sinks.write(slice);
+    return hand_over(sinks, slice, ranges);
 }
 
 }  // namespace cdc

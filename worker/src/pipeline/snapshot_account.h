@@ -29,8 +29,8 @@ class SnapshotAccount {
     // Writes the slice, which ends these ranges; all other slices of theirs were written before.
     Status hand_over(SinkGroup& sinks, const std::shared_ptr<Slice>& slice,
                      const std::vector<source::ReadRange>& ranges);
-    // Before the first range: tells the sinks whose progress it is.
-    void begin(SinkGroup& sinks);
+    // The same with a slice that holds no row. Without a range it tells the sinks whose progress follows.
+    Status hand_over(SinkGroup& sinks, const std::vector<source::ReadRange>& ranges);
 
     // Of the table at this place of the reader's tables.
     std::int64_t id_of(std::size_t table) const { return ids_[table - first_]; }
@@ -42,7 +42,7 @@ class SnapshotAccount {
     const std::vector<std::int64_t> ids_;
     std::map<std::int64_t, std::int64_t> next_;  // the least id that is greater
     std::mutex mutex_;
-    incremental::FirstSnapshotProgress progress_;  // guarded by mutex_
+    incremental::FirstSnapshotProgress progress_;  // guarded by mutex_, but for the point, which stays
 };
 
 }  // namespace cdc

@@ -204,7 +204,7 @@ class Snapshot {
         CDC_RETURN_IF_ERROR(ids.status());
         CDC_RETURN_IF_ERROR(sql->execute("COMMIT"));
         SnapshotAccount account(slot_.consistent_point(), first.xmin(), first.tables_of_first_part(), *ids);
-        account.begin(parts_.sinks);
+        CDC_RETURN_IF_ERROR(account.hand_over(parts_.sinks, {}));
         CDC_RETURN_IF_ERROR(make_durable());
         CDC_RETURN_IF_ERROR(failpoint("snapshot_requested"));
         CDC_RETURN_IF_ERROR(slot_.keep());

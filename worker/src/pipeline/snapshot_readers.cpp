@@ -80,10 +80,7 @@ class Readers {
     Status end_account(source::SnapshotReader& reader) {
         const std::vector<source::ReadRange> ranges = reader.take_read_whole();
         if (account_ == nullptr || ranges.empty()) return {};
-        auto slice = std::make_shared<Slice>();
-        slice->kind = SliceKind::snapshot;
-        slice->commit_lsn = consistent_point_;
-        return account_->hand_over(parts_.sinks, slice, ranges);
+        return account_->hand_over(parts_.sinks, ranges);
     }
 
     // One reader at a time watches the budget's signal, which is for one; the others wait for their turn.

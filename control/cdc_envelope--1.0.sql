@@ -332,7 +332,9 @@ CREATE TABLE cdc_envelope.snapshot_signal (
     started_at     timestamptz,
     updated_at     timestamptz,
     message        text,                               -- what it waits for, or why it failed
-    delivered      text                                -- of a first snapshot that was interrupted: what it has delivered
+    delivered      text,                               -- of a first snapshot that was interrupted: what it has delivered
+    pages          bigint,                             -- of the table, while a first snapshot reads it
+    pages_read     bigint NOT NULL DEFAULT 0           -- of them
 );
 
 -- `reading` is not a run: the slot's first snapshot reads the table. Where that was interrupted, it becomes `requested`.

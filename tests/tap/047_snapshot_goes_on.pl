@@ -4,21 +4,16 @@
 use strict;
 use warnings;
 use CdcTest;
+use CdcTest::Gate;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $node = source_cluster(autovacuum => 'off');
 my $rows = 3000;
+create_gates($node, 'gate');
 # A value of big is stored out of line, so that an update which leaves it alone has not its value in the WAL. Where the gate
 # is closed, a reader comes as far as row 2000 of doc and full.
 $node->safe_psql('shop', qq{
-	CREATE UNLOGGED TABLE gate (closed boolean);
-	INSERT INTO gate VALUES (true);
-	CREATE FUNCTION pass(here boolean) RETURNS boolean STABLE LANGUAGE plpgsql AS \$\$
-	BEGIN
-		WHILE here AND EXISTS (SELECT FROM public.gate WHERE closed) LOOP PERFORM pg_sleep(0.1); END LOOP;
-		RETURN true;
-	END \$\$;
 	CREATE TABLE all_read (id integer PRIMARY KEY, t text);
 	INSERT INTO all_read SELECT i, 'row ' || i FROM generate_series(1, $rows) i;
 	CREATE TABLE doc (id integer PRIMARY KEY, n integer NOT NULL, big text);
@@ -46,7 +41,7 @@ sub progress
 my $worker = CdcTest::Worker->new(
 	name     => 'goes_on',
 	dsn      => dsn($node, 'shop'),
-	source   => { tables => { where => { 'public.doc' => 'public.pass(id = 2000)', 'public.full_vacuumed' => 'public.pass(id = 2000)' } } },
+	source   => { tables => { where => { map { $_ => gated('gate', 'id = 2000') } 'public.doc', 'public.full_vacuumed' } } },
 	pipeline => { snapshot => { chunk_rows => 200, readers => 2 } },
 	sinks    => [ postgres_sink($node) ]);
 $worker->start;
@@ -92,9 +87,9 @@ sql(qq{
 	DELETE FROM all_read WHERE id % 7 = 1;
 	UPDATE later SET id = -id WHERE id % 7 = 0;
 	INSERT INTO nothing_yet VALUES (1);
-	INSERT INTO no_key VALUES (5000);
-	UPDATE gate SET closed = false
+	INSERT INTO no_key VALUES (5000)
 });
+set_gate($node, 'gate', 'open');
 my $unchanged = "$in_them AND id % 10 <> 0 AND id % 100 NOT IN (99, 1) AND id % 50 <> 7";
 
 # killed once more, in the middle of a run

@@ -6,6 +6,7 @@ use strict;
 use warnings;
 use CdcTest;
 use CdcTest::Broker;
+use CdcTest::Gate;
 use CdcTest::Kafka;
 use IPC::Run ();
 use PostgreSQL::Test::Utils;
@@ -19,15 +20,9 @@ my $seed   = $ENV{CDC_SEED} // int(rand(1 << 30));
 my $broker = CdcTest::Broker->start_or_skip;
 my $node   = source_cluster(wal_sender_timeout => '5s', max_wal_size => '4GB');
 my $middle = int($rows * 0.6);
+create_gates($node, 'gate');
 # the last rows are never changed; where the gate is closed, the reader comes as far as the middle
 $node->safe_psql('shop', qq{
-	CREATE UNLOGGED TABLE gate (closed boolean);
-	INSERT INTO gate VALUES (true);
-	CREATE FUNCTION pass(here boolean) RETURNS boolean STABLE LANGUAGE plpgsql AS \$\$
-	BEGIN
-		WHILE here AND EXISTS (SELECT FROM public.gate WHERE closed) LOOP PERFORM pg_sleep(0.1); END LOOP;
-		RETURN true;
-	END \$\$;
 	CREATE TABLE note (id integer PRIMARY KEY, n integer NOT NULL, t text);
 	INSERT INTO note SELECT i, 0, repeat('row ' || i || ' ', 10) FROM generate_series(1, $rows) i;
 	ANALYZE note;
@@ -35,7 +30,7 @@ $node->safe_psql('shop', qq{
 my $worker = CdcTest::Worker->new(
 	name     => 'first',
 	dsn      => dsn($node, 'shop'),
-	source   => { tables => { where => { 'public.note' => "public.pass(id = $middle)" } } },
+	source   => { tables => { where => { 'public.note' => gated('gate', "id = $middle") } } },
 	pipeline => { snapshot => { readers => 1, chunk_rows => $rows / 200 } },
 	sinks => [ { kafka => { brokers => $broker->address, topic_prefix => 'first' } }, postgres_sink($node) ]);
 
@@ -101,7 +96,7 @@ ok(wait_until(sub { arrived($node, 'note') >= $enough }), 'the projection has th
 ok(wait_until(sub { my $count = 0; committed_reads(sub { $count++ }); $count >= $enough }), 'and so has the topic') or diag($worker->log);
 is($worker->kill9, 'signal 9', 'the worker is killed');
 end_sessions($node, 'shop', "SELECT pid FROM pg_stat_activity WHERE application_name = 'cdc-worker first'");
-$node->safe_psql('shop', 'UPDATE gate SET closed = false');
+set_gate($node, 'gate', 'open');
 $worker->start;
 ok(wait_until(sub { state() =~ /^(running|done)$/ }), 'a run goes on') or diag($worker->log);
 like(delivered(), qr/"pages":"0-\d+"/, 'and leaves out what both have: ' . delivered());

@@ -50,13 +50,16 @@ Result<int> start(pq::Connection& sql, const cli::Command& command, const config
     return made;
 }
 
-void print_status(const std::string& pipeline, const source::SnapshotSignal& signal) {
-    const double passed = static_cast<double>(signal.rows + signal.left_out);
+// holder: the process that reads the first snapshot; 0: none.
+void print_status(const std::string& pipeline, const source::SnapshotSignal& signal, int holder) {
+    const double passed = static_cast<double>(signal.passed());
     const double rate = signal.seconds > 0 ? passed / signal.seconds : 0;
     std::printf("%s: %lld %s.%s %s, %s", pipeline.c_str(), static_cast<long long>(signal.id),
                 signal.schema.c_str(), signal.table.c_str(), signal.state.c_str(),
                 source::progress_text(signal, rate).c_str());
     if (!signal.message.empty()) std::printf("; %s", signal.message.c_str());
+    if (signal.state == "reading" && holder == 0)
+        std::printf("; no worker reads it now: the next start goes on with it, or begins again");
     std::printf("\n");
 }
 
@@ -89,9 +92,11 @@ Result<int> act(pq::Connection& sql, const cli::Command& command, const config::
     }
     const auto signals = source::snapshot_signals(sql, slot, true);
     if (!signals.ok()) return signals.status();
+    const auto holder = source::snapshot_holder(sql, slot);
+    if (!holder.ok()) return holder.status();
     for (const source::SnapshotSignal& signal : *signals) {
         if (command.table.empty() || (signal.schema == name.schema && signal.table == name.table))
-            print_status(pipeline.name, signal);
+            print_status(pipeline.name, signal, *holder);
     }
     return 1;
 }

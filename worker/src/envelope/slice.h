@@ -42,7 +42,8 @@ struct Slice {
     // Where not empty: what a sink that keeps its position stores with it, once it holds this slice and all
     // before it. Opaque to the sinks; the latest holds.
     std::string snapshot_progress;
-    // Of it: 1, 2, … in the order of the slices; 0 without one, and where nobody waits for it to be durable.
+    // Of it: 1 for a range of the first snapshot, 2, 3, … for what follows in the order of the slices; 0
+    // without one, and where nobody asks whether it is durable.
     std::uint64_t progress_number = 0;
     ByteBudget::Lease lease;
 

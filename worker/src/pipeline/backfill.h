@@ -117,7 +117,7 @@ class Backfill {
     bool end_ = false;
     ByteBudget::Lease lease_;  // the open chunk's bytes
     std::optional<Delivered> delivered_;
-    std::uint64_t handed_over_ = 0;  // progress_number of the newest slice that has one
+    std::uint64_t handed_over_ = 1;  // progress_number of the newest slice that has one
     std::uint64_t stored_ = 0;       // what every sink has of them
 
     std::thread thread_;

@@ -50,19 +50,17 @@ Status Pipeline::run() {
             if (!status.ok()) log_info("pipeline {}: {}", config_.name, status.to_string());
             return stopped(status.ok() && left_nothing_);
         }
-        if (!status.ok() && status.code() != StatusCode::retry) {
-            statistics_.phase.store(Phase::stopped);
-            return status;
-        }
-        CDC_RETURN_IF_ERROR(wait_before_retry(status));
+        if (!status.ok() && status.code() != StatusCode::retry) return ended(status);
+        if (const Status given_up = wait_before_retry(status); !given_up.ok()) return ended(given_up);
         if (stop_.requested()) return stopped(false);
     }
 }
 
 // orderly: the stream was ended with all that was read durable and confirmed.
 Status Pipeline::stopped(bool orderly) {
-    statistics_.phase.store(Phase::stopped);
-    if (config_.slot.on_shutdown != config::OnShutdown::drop) return {};
+    const bool no_slot_yet =
+        statistics_.phase.exchange(Phase::stopped) == Phase::snapshot && !snapshot_taken_;
+    if (config_.slot.on_shutdown != config::OnShutdown::drop || no_slot_yet) return {};
     const config::Source& source = config_.source;
     if (!orderly) {
         log_warning("pipeline {}: slot \"{}\" is kept, as not everything that was read is durable",
@@ -73,6 +71,12 @@ Status Pipeline::stopped(bool orderly) {
     log_info("pipeline {}: slot \"{}\" is dropped, as slot.on_shutdown says: its position is forgotten",
              config_.name, source.slot);
     return {};
+}
+
+Status Pipeline::ended(const Status& status) {
+    statistics_.phase.store(Phase::stopped);
+    return streaming_since_ || stop_.requested() ? status
+                                                 : name_kept_slot(config_, application_name_, status);
 }
 
 Status Pipeline::attempt() {
@@ -359,7 +363,6 @@ Status Pipeline::wait_before_retry(const Status& status) {
     const auto streamed = streaming_since_ ? now - *streaming_since_ : Clock::duration::zero();
     const auto pause = retries_.after_failure(status, progressed_, streamed, now);
     if (!pause) {
-        statistics_.phase.store(Phase::stopped);
         return Status::fatal(
             status.message() + "; no progress for " +
                 config::format_duration(static_cast<std::uint64_t>(config_.retry_max_time.count())),

@@ -63,6 +63,7 @@ class Pipeline {
     bool close(std::unique_ptr<SinkGroup>& sinks);
     Status wait_before_retry(const Status& status);
     Status stopped(bool orderly);
+    Status ended(const Status& status);
 
     const config::Pipeline config_;
     const std::string application_name_;

@@ -56,6 +56,8 @@ std::string ProgressLine::snapshot_line() const {
     std::string text = fmt::format("{}: snapshot, {} rows of about {}, {:.1f} MiB", pipeline_, rows,
                                    std::max(rows, statistics_.snapshot_rows_expected.load()),
                                    static_cast<double>(bytes) / kMebibyte);
+    const std::int64_t tables = statistics_.snapshot_tables_expected.load();
+    if (tables > 1) text += fmt::format(", {} of {} tables", statistics_.snapshot_tables.load(), tables);
     if (pages > 0) text += fmt::format(", {} %", std::min<std::int64_t>(100, done * 100 / pages));
     text += fmt::format(", {} rows/s", static_cast<std::int64_t>(static_cast<double>(rows) / seconds));
     if (done > 0 && pages > done) {

@@ -19,7 +19,7 @@ class ProgressLine {
     std::string line();
     // Several lines, each ended by a newline: what was delivered since the start.
     std::string summary() const;
-    // The line of a snapshot that is being read: rows, bytes, share (by pages), rate and time left.
+    // The line of a snapshot that is being read: rows, bytes, tables, share (by pages), rate and time left.
     std::string snapshot_line() const;
 
   private:

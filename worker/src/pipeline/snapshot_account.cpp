@@ -35,6 +35,11 @@ Status SnapshotAccount::hand_over(SinkGroup& sinks, const std::shared_ptr<Slice>
     for (const source::ReadRange& range : ranges)
         note(range);
     slice->snapshot_progress = to_json(progress_);
+    // The first one alone: it has a sink wait for the disk.
+    if (!ranges.empty() && !numbered_) {
+        numbered_ = true;
+        slice->progress_number = 1;
+    }
     sinks.write(slice);
     return failpoint("snapshot_range");
 }

@@ -32,6 +32,9 @@ class SnapshotAccount {
     // The same with a slice that holds no row. Without a range it tells the sinks whose progress follows.
     Status hand_over(SinkGroup& sinks, const std::vector<source::ReadRange>& ranges);
 
+    // Whether every sink is known to have one of the ranges durably, and so a start would go on with them.
+    static bool any_durable(const SinkGroup& sinks) { return sinks.durable_progress() > 0; }
+
     // Of the table at this place of the reader's tables.
     std::int64_t id_of(std::size_t table) const { return ids_[table - first_]; }
 
@@ -42,6 +45,7 @@ class SnapshotAccount {
     const std::vector<std::int64_t> ids_;
     std::map<std::int64_t, std::int64_t> next_;  // the least id that is greater
     std::mutex mutex_;
+    bool numbered_ = false;                        // one range is enough to know of; guarded by mutex_
     incremental::FirstSnapshotProgress progress_;  // guarded by mutex_, but for the point, which stays
 };
 

@@ -10,6 +10,7 @@
 #include "pipeline/progress.h"
 #include "pipeline/snapshot_account.h"
 #include "pipeline/snapshot_readers.h"
+#include "pipeline/snapshot_report.h"
 #include "source/slot.h"
 #include "source/snapshot.h"
 #include "source/snapshot_requests.h"
@@ -27,30 +28,36 @@ constexpr auto kProgressInterval = std::chrono::seconds(10);
 class Watch {
   public:
     Watch(const SnapshotParts& parts, const source::SnapshotReader& reader, source::SnapshotSlot& slot)
-        : parts_(parts), reader_(reader), slot_(slot) {}
+        : parts_(parts), reader_(reader), slot_(slot), report_(parts.config.name, reader) {}
 
     Status operator()() {
         if (!kept_) CDC_RETURN_IF_ERROR(slot_.alive());
+        CDC_RETURN_IF_ERROR(report_.tell());
         const source::SnapshotProgress progress = reader_.progress();
         Statistics& statistics = parts_.statistics;
         statistics.snapshot_rows_expected.store(progress.rows_expected);
         statistics.snapshot_bytes.store(progress.bytes);
+        statistics.snapshot_tables.store(static_cast<std::int64_t>(progress.tables_done));
+        statistics.snapshot_tables_expected.store(std::ssize(reader_.tables()));
         statistics.snapshot_pages.store(progress.pages_done);
         statistics.snapshot_pages_expected.store(progress.pages_total);
         if (Clock::now() >= next_) {
             next_ += kProgressInterval;
             log_info("{}", line_.snapshot_line());
+            report_.log_tables();
         }
         return {};
     }
 
     // It needs its connection no longer.
     void slot_is_kept() { kept_ = true; }
+    SnapshotReport& report() { return report_; }
 
   private:
     const SnapshotParts& parts_;
     const source::SnapshotReader& reader_;
     source::SnapshotSlot& slot_;
+    SnapshotReport report_;
     bool kept_ = false;
     ProgressLine line_{"pipeline " + parts_.config.name, parts_.statistics};
     Clock::time_point next_ = Clock::now() + kProgressInterval;
@@ -143,7 +150,7 @@ Status give_up_requests(const SnapshotParts& parts) {
     CDC_RETURN_IF_ERROR(sql.status());
     const auto there = source::has_snapshot_signals(*sql);
     if (!there.ok() || !*there) return there.status();
-    return source::request_reading(*sql, config.source.slot, {}, config.snapshot.chunk_rows).status();
+    return source::stop_reading(*sql, config.source.slot, "a later snapshot does not read the table");
 }
 
 // One attempt at the snapshot, under the slot's exported snapshot.
@@ -199,10 +206,18 @@ class Snapshot {
         auto locked = source::lock_snapshot(*sql, config.source.slot);
         CDC_RETURN_IF_ERROR(locked.status());
         if (!*locked) return Status::retry("another worker takes the snapshot of the slot");
-        CDC_RETURN_IF_ERROR(sql->execute("SET synchronous_commit = local; BEGIN"));
-        auto ids = source::request_reading(*sql, config.source.slot, tables, config.snapshot.chunk_rows);
+        const Status status = read_requested(*sql, tables);
+        return status.ok() ? status : interrupted(*sql, status);
+    }
+
+    Status read_requested(pq::Connection& sql, const std::vector<source::CapturedTable>& tables) {
+        const config::Pipeline& config = parts_.config;
+        source::SnapshotReader& first = readers_.front();
+        // Nobody who locks the requests keeps the worker from ending.
+        CDC_RETURN_IF_ERROR(sql.execute("SET synchronous_commit = local; SET lock_timeout = '2s'; BEGIN"));
+        auto ids = source::request_reading(sql, config.source.slot, tables, config.snapshot.chunk_rows);
         CDC_RETURN_IF_ERROR(ids.status());
-        CDC_RETURN_IF_ERROR(sql->execute("COMMIT"));
+        CDC_RETURN_IF_ERROR(sql.execute("COMMIT"));
         SnapshotAccount account(slot_.consistent_point(), first.xmin(), first.tables_of_first_part(), *ids);
         CDC_RETURN_IF_ERROR(account.hand_over(parts_.sinks, {}));
         CDC_RETURN_IF_ERROR(make_durable());
@@ -210,14 +225,52 @@ class Snapshot {
         CDC_RETURN_IF_ERROR(slot_.keep());
         watch_.slot_is_kept();
         CDC_RETURN_IF_ERROR(failpoint("snapshot_slot_kept"));
+        SnapshotReport& report = watch_.report();
+        report.write_to(sql, account, parts_.stop);
         first.open_rest();
-        CDC_RETURN_IF_ERROR(read(&account));
+        if (const Status status = read(&account); !status.ok()) {
+            report.tell_last();
+            return status;
+        }
         CDC_RETURN_IF_ERROR(failpoint("snapshot_durable"));
-        std::vector<source::ReadTable> read;
-        for (std::size_t i = first.tables_of_first_part(); i < first.tables().size(); ++i)
-            read.push_back({account.id_of(i), first.read_of(i).rows, first.read_of(i).bytes});
         CDC_RETURN_IF_ERROR(slot_.make_permanent());
-        return source::end_reading(*sql, read);
+        return source::end_reading(sql, report.requested_tables());
+    }
+
+    // The kept slot stays for the next start to go on with, unless there will be nothing to go on with, or
+    // the stop was to leave no slot. What fails here is left to the next start too.
+    Status interrupted(pq::Connection& sql, const Status& status) {
+        const std::string& slot = parts_.config.source.slot;
+        const bool stopped = parts_.stop();
+        const bool dropped = stopped && parts_.config.slot.on_shutdown == config::OnShutdown::drop;
+        const bool nothing =
+            readers_.front().tables_of_first_part() == 0 && !SnapshotAccount::any_durable(parts_.sinks);
+        if (!dropped && (status.code() == StatusCode::retry || !nothing)) {
+            if (stopped) {
+                log_info(
+                    "pipeline {}: the first snapshot is interrupted; slot \"{}\" is kept, and the next start "
+                    "goes on with it",
+                    parts_.config.name, source::kept_slot_name(slot));
+            }
+            return status;
+        }
+        Status given_up = slot_.give_up();
+        if (given_up.ok() && PQtransactionStatus(sql.native()) != PQTRANS_IDLE)
+            given_up = sql.execute("ROLLBACK");
+        if (given_up.ok()) {
+            const char* const why = dropped ? "the worker was stopped, with slot.on_shutdown: drop"
+                                            : "the snapshot failed before any of it was durable";
+            given_up = source::stop_reading(sql, slot, why);
+        }
+        if (!given_up.ok()) {
+            log_warning("pipeline {}: giving up the first snapshot: {}", parts_.config.name,
+                        given_up.to_string());
+        } else if (dropped) {
+            log_info(
+                "pipeline {}: the first snapshot is given up, as slot.on_shutdown says, and no slot is left",
+                parts_.config.name);
+        }
+        return status;
     }
 
     const SnapshotParts& parts_;

@@ -1,6 +1,8 @@
 #include "pipeline/snapshot_resume.h"
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include "base/log.h"
@@ -22,6 +24,16 @@ std::optional<FirstSnapshotProgress> progress_at(Lsn start, const source::SinkPo
     const auto progress = incremental::read_first_snapshot(text);
     if (!progress.ok() || progress->point != start) return {};
     return *progress;
+}
+
+// The server lets go of this worker's own lock a moment after its connection is closed.
+bool read_by_another(pq::Connection& sql, const std::string& slot) {
+    for (int look = 0; look < 20; ++look) {
+        const auto holder = source::snapshot_holder(sql, slot);
+        if (!holder.ok() || *holder == 0) return false;
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+    return true;
 }
 
 }  // namespace
@@ -82,6 +94,19 @@ Status settle_kept_slot(pq::Connection& sql, const config::Pipeline& config,
                  config.name);
     }
     return source::drop_slot(source.dsn, application_name, kept);
+}
+
+Status name_kept_slot(const config::Pipeline& config, const std::string& application_name, Status status) {
+    const std::string kept = source::kept_slot_name(config.source.slot);
+    auto sql = source::open_source_connection(config.source.dsn, application_name, pq::Mode::sql);
+    if (!sql.ok()) return status;
+    const auto left = source::slot_state(*sql, kept);
+    if (!left.ok() || !left->has_value() || read_by_another(*sql, config.source.slot)) return status;
+    const std::string hint = status.hint().empty() ? "" : status.hint() + "; ";
+    return Status::fatal(status.message() + "; slot \"" + kept +
+                             "\" is kept and retains WAL: the first snapshot goes on at the "
+                             "next start",
+                         hint + "to give the snapshot up: SELECT pg_drop_replication_slot('" + kept + "')");
 }
 
 Status leave_to_runs(pq::Connection& sql, const config::Pipeline& config, SinkGroup& sinks,

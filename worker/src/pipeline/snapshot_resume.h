@@ -40,6 +40,10 @@ Status settle_kept_slot(pq::Connection& sql, const config::Pipeline& config,
                         const std::vector<source::SinkPosition>& positions,
                         const std::vector<std::string>& progress);
 
+// The pipeline ends with this failure: where its first snapshot has left a slot behind, the same with the
+// slot's name and how to be rid of it.
+Status name_kept_slot(const config::Pipeline& config, const std::string& application_name, Status status);
+
 // Tells the sinks of the tables, which may have no rows; then makes runs of the requests, or ends those of
 // which nothing is missing, all in one transaction.
 Status leave_to_runs(pq::Connection& sql, const config::Pipeline& config, SinkGroup& sinks,

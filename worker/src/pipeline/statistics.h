@@ -25,8 +25,10 @@ struct SinkStatistics {
 struct Statistics {
     std::atomic<Phase> phase{Phase::connecting};
     std::atomic<std::int64_t> snapshot_rows{0};
-    std::atomic<std::int64_t> snapshot_rows_expected{0};   // the planner's estimate
-    std::atomic<std::int64_t> snapshot_bytes{0};           // of their envelopes
+    std::atomic<std::int64_t> snapshot_rows_expected{0};  // the planner's estimate
+    std::atomic<std::int64_t> snapshot_bytes{0};          // of their envelopes
+    std::atomic<std::int64_t> snapshot_tables{0};         // read whole
+    std::atomic<std::int64_t> snapshot_tables_expected{0};
     std::atomic<std::int64_t> snapshot_pages{0};           // of the tables, in chunks that are read whole
     std::atomic<std::int64_t> snapshot_pages_expected{0};  // of all tables
     std::atomic<std::int64_t> snapshot_began{0};           // steady clock, its own ticks

@@ -6,6 +6,7 @@
 #include "source/preflight_judge.h"
 #include "source/replication_stream.h"
 #include "source/snapshot_condition.h"
+#include "source/snapshot_requests.h"
 #include "source/snapshot_signal.h"
 #include "source/source_connection.h"
 
@@ -123,8 +124,15 @@ void check_slot(pq::Connection& sql, const ServerFacts& facts, const config::Sou
         add_error(findings, slot.status());
         return;
     }
+    const auto kept = slot_state(sql, kept_slot_name(source.slot));
+    const auto reader = snapshot_holder(sql, source.slot);
+    if (!kept.ok() || !reader.ok()) {
+        add_error(findings, kept.ok() ? reader.status() : kept.status());
+        return;
+    }
     add(findings, judge_slot(source.slot, *slot, facts.database, mode));
-    add(findings, judge_capacity(facts, *slot, mode));
+    add(findings, judge_kept_slot(*kept, slot->has_value(), *reader, mode));
+    add(findings, judge_capacity(facts, *slot, mode, kept->has_value()));
 }
 
 // What the slot may emit at most, as the owner of the extension has it.

@@ -169,14 +169,14 @@ std::vector<Finding> judge_server(const ServerFacts& facts, const config::Source
 }
 
 std::vector<Finding> judge_capacity(const ServerFacts& facts, const std::optional<SlotState>& slot,
-                                    config::SnapshotMode mode) {
+                                    config::SnapshotMode mode, bool kept_slot) {
     std::vector<Finding> findings;
     // The snapshot's temporary slot and its copy stand side by side for a moment.
     const bool alone = mode == config::SnapshotMode::never || mode == config::SnapshotMode::initial_only;
     // One that is replaced makes room for its successor.
     const bool anew = slot && (mode == config::SnapshotMode::always ||
                                (mode == config::SnapshotMode::when_needed && slot->lost()));
-    const int needed_slots = anew ? 1 : slot ? 0 : alone ? 1 : 2;
+    const int needed_slots = anew ? 1 : slot ? 0 : alone || kept_slot ? 1 : 2;
     const int free_slots = facts.max_slots - facts.used_slots;
     const std::string slots =
         std::to_string(free_slots) + " of " + std::to_string(facts.max_slots) + " replication slots are free";
@@ -246,6 +246,33 @@ std::vector<Finding> judge_extension(const ServerFacts& facts, config::SnapshotM
                             "ALTER EVENT TRIGGER " + quoted(trigger) + " ENABLE ALWAYS;"});
     }
     return findings;
+}
+
+std::vector<Finding> judge_kept_slot(const std::optional<SlotState>& kept, bool slot, int reader,
+                                     config::SnapshotMode mode) {
+    if (!kept) return {};
+    const std::string what = "replication slot \"" + kept->name + "\" ";
+    if (reader != 0) {
+        return {fine(what + "holds the place of the first snapshot, which process " + std::to_string(reader) +
+                     " reads")};
+    }
+    const std::string mend = "to have no WAL retained for it meanwhile: SELECT pg_drop_replication_slot('" +
+                             kept->name + "');  -- then the snapshot begins again";
+    const bool anew = mode == config::SnapshotMode::always || mode == config::SnapshotMode::initial_only;
+    if (slot || anew) {
+        return {
+            {Severity::ok, what + "is left of an interrupted first snapshot: the next start drops it", {}}};
+    }
+    if (kept->lost()) {
+        return {{Severity::warning,
+                 what + "of an interrupted first snapshot has been invalidated: the snapshot begins again",
+                 {}}};
+    }
+    return {{Severity::ok,
+             what +
+                 "is that of an interrupted first snapshot, which goes on at the next start where every sink "
+                 "has a part of it",
+             mend}};
 }
 
 std::vector<Finding> judge_slot(const std::string& slot, const std::optional<SlotState>& state,

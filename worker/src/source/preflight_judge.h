@@ -43,10 +43,14 @@ bool knows_plugin_setting(int server_version);
 std::vector<Finding> judge_server(const ServerFacts& facts, const config::Source& source,
                                   config::SnapshotMode mode);
 std::vector<Finding> judge_capacity(const ServerFacts& facts, const std::optional<SlotState>& slot,
-                                    config::SnapshotMode mode);
+                                    config::SnapshotMode mode, bool kept_slot = false);
 std::vector<Finding> judge_extension(const ServerFacts& facts, config::SnapshotMode mode);
 std::vector<Finding> judge_slot(const std::string& slot, const std::optional<SlotState>& state,
                                 const std::string& database, config::SnapshotMode mode);
+// Of the slot that a first snapshot keeps (kept_slot_name), where there is one. slot: whether the pipeline's
+// own stands; reader: the process that reads the snapshot, 0 where it was interrupted.
+std::vector<Finding> judge_kept_slot(const std::optional<SlotState>& kept, bool slot, int reader,
+                                     config::SnapshotMode mode);
 std::vector<Finding> judge_tables(const std::vector<CapturedTable>& tables, const std::string& role,
                                   config::SnapshotMode mode);
 

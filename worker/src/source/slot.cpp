@@ -116,12 +116,12 @@ Result<CreatedSlot> run_create(pq::Connection& replication, const std::string& d
     return CreatedSlot{*point, std::string(answer->text(0, 2))};
 }
 
-// Copies a logical slot of ours that stands at `point`. Retry where it is gone or the other one exists.
+// Copies a logical slot of ours that stands at `point`; where: what that is for, in messages. Retry where it
+// is gone or the other one exists.
 Status copy_slot(const std::string& dsn, const std::string& application_name, const std::string& from,
-                 const std::string& to, Lsn point) {
+                 const std::string& to, Lsn point, const std::string& where) {
     auto sql = open_source_connection(dsn, application_name, pq::Mode::sql);
     if (!sql.ok()) return sql.status().in("source");
-    const std::string where = "making replication slot \"" + to + "\" permanent";
     auto rows = query_interruptible(
         *sql, "SELECT lsn FROM pg_copy_logical_replication_slot('" + from + "', '" + to + "', false)", {}, {},
         [&](const PGresult* refusal) {
@@ -274,22 +274,30 @@ Status SnapshotSlot::drop_temporary() {
 }
 
 Status SnapshotSlot::keep() {
-    CDC_RETURN_IF_ERROR(
-        copy_slot(dsn_, application_name_, temporary_name_, kept_slot_name(slot_), consistent_point_));
+    const std::string kept = kept_slot_name(slot_);
+    CDC_RETURN_IF_ERROR(copy_slot(dsn_, application_name_, temporary_name_, kept, consistent_point_,
+                                  "keeping the snapshot's point in replication slot " + quoted_slot(kept)));
     kept_ = true;
     return drop_temporary();
 }
 
+Status SnapshotSlot::give_up() {
+    return kept_ ? drop_slot(dsn_, application_name_, kept_slot_name(slot_)) : Status();
+}
+
 Status SnapshotSlot::make_permanent() {
     if (kept_) return make_kept_permanent(dsn_, application_name_, slot_, consistent_point_);
-    CDC_RETURN_IF_ERROR(copy_slot(dsn_, application_name_, temporary_name_, slot_, consistent_point_));
+    CDC_RETURN_IF_ERROR(copy_slot(dsn_, application_name_, temporary_name_, slot_, consistent_point_,
+                                  "making replication slot " + quoted_slot(slot_) + " permanent"));
     return drop_temporary();
 }
 
 Status make_kept_permanent(const std::string& dsn, const std::string& application_name,
                            const std::string& slot, Lsn point) {
     const std::string kept = kept_slot_name(slot);
-    CDC_RETURN_IF_ERROR(copy_slot(dsn, application_name, kept, slot, point));
+    CDC_RETURN_IF_ERROR(
+        copy_slot(dsn, application_name, kept, slot, point,
+                  "making replication slot " + quoted_slot(slot) + " of the kept one, " + quoted_slot(kept)));
     CDC_RETURN_IF_ERROR(failpoint("snapshot_slot_permanent"));
     return drop_slot(dsn, application_name, kept);
 }

@@ -76,6 +76,9 @@ class SnapshotSlot {
     // exported snapshot ends with it; transactions that have imported it go on. Failure: as make_permanent.
     Status keep();
 
+    // Drops the kept slot, where there is one: nobody goes on from it.
+    Status give_up();
+
     // Whether the connection that holds the slot still stands, without a round trip: retry where it broke
     // (the snapshot has to begin again). To be asked now and then while a snapshot is read.
     Status alive();

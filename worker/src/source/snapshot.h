@@ -59,7 +59,7 @@ class SnapshotReader {
     void open_rest() { plan_->open_rest(); }
     // The oldest transaction that the snapshot might not see (64 bits): all before it had ended.
     std::uint64_t xmin() const { return shared_.xmin; }
-    SnapshotPlan::Sum read_of(std::size_t table) const { return plan_->read_of(table); }
+    SnapshotPlan::Part part(std::size_t table) const { return plan_->part(table); }
     // Those that are left to runs beside the stream (snapshot.beside_stream); the first reader knows.
     const std::vector<CapturedTable>& tables_beside_the_stream() const { return beside_; }
     // Those that have been read and had none: indexes into tables(). After the last batch.

@@ -52,6 +52,7 @@ void SnapshotPlan::opened(std::size_t table, std::int64_t pages, std::int64_t fi
     states_[table].opened = true;
     states_[table].pages = pages;
     states_[table].filenode = filenode;
+    states_[table].opened_at = Clock::now();
 }
 
 std::int64_t SnapshotPlan::filenode(std::size_t table) const {
@@ -59,9 +60,17 @@ std::int64_t SnapshotPlan::filenode(std::size_t table) const {
     return states_[table].filenode;
 }
 
-SnapshotPlan::Sum SnapshotPlan::read_of(std::size_t table) const {
+SnapshotPlan::Part SnapshotPlan::part(std::size_t table) const {
     const std::lock_guard lock(mutex_);
-    return {states_[table].rows, states_[table].bytes};
+    const State& state = states_[table];
+    Part part{state.rows, state.bytes, state.ranges_done, 0, state.pages_done, state.opened, state.done,
+              {},         {}};
+    if (!state.opened) return part;
+    const Clock::time_point now = Clock::now();
+    part.pages = state.pages;
+    part.age = now - state.opened_at;
+    part.reading = (state.done ? state.done_at : now) - state.opened_at;
+    return part;
 }
 
 void SnapshotPlan::skip(std::size_t table) {
@@ -69,6 +78,7 @@ void SnapshotPlan::skip(std::size_t table) {
     State& state = states_[table];
     state.pages = 0;
     state.all_taken = true;
+    state.done = true;
     ++tables_done_;
 }
 
@@ -119,7 +129,10 @@ std::optional<std::int64_t> SnapshotPlan::finished(std::size_t table, const Page
     State& state = states_[table];
     state.pages_done += range.end - range.first;
     state.rows_in_done += rows;
+    ++state.ranges_done;
     if (--state.being_read > 0 || !state.all_taken) return std::nullopt;
+    state.done = true;
+    state.done_at = Clock::now();
     ++tables_done_;
     return state.rows;
 }

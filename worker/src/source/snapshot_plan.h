@@ -11,6 +11,7 @@
 // Owner: the readers share it. Thread: safe from any (one mutex). Failure: none.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
@@ -71,15 +72,25 @@ class SnapshotPlan {
     std::optional<std::int64_t> finished(std::size_t table, const PageRange& range, std::int64_t rows);
 
     SnapshotProgress progress() const;
-    struct Sum {
+    // Of one table.
+    struct Part {
         std::int64_t rows = 0;
         std::int64_t bytes = 0;
+        std::int64_t ranges = 0;  // that are finished
+        std::int64_t pages = 0;   // 0 before it is opened
+        std::int64_t pages_done = 0;
+        bool opened = false;
+        bool done = false;
+        std::chrono::duration<double> age{0};      // since it was opened
+        std::chrono::duration<double> reading{0};  // the same, up to its end where it is done
     };
-    Sum read_of(std::size_t table) const;
+    Part part(std::size_t table) const;
     // The tables that have been opened, and of which no row has been read.
     std::vector<std::size_t> without_rows() const;
 
   private:
+    using Clock = std::chrono::steady_clock;
+
     struct State {
         bool chosen = false;
         bool opened = false;
@@ -92,6 +103,9 @@ class SnapshotPlan {
         std::int64_t bytes = 0;
         std::int64_t pages_done = 0;
         std::int64_t rows_in_done = 0;  // of the ranges that are finished
+        std::int64_t ranges_done = 0;
+        bool done = false;
+        Clock::time_point opened_at, done_at;
     };
 
     std::int64_t chunk_pages(const CapturedTable& table, const State& state) const;

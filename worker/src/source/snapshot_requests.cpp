@@ -1,5 +1,7 @@
 #include "source/snapshot_requests.h"
 
+#include <fmt/format.h>
+
 #include <charconv>
 #include <map>
 #include <utility>
@@ -44,9 +46,26 @@ const char* const insert_sql =
     "t->>0 AND s.table_name = t->>1 AND s.state = 'reading') ORDER BY n";
 
 const char* const begin_sql =
-    "UPDATE cdc_envelope.snapshot_signal SET started_at = clock_timestamp(), updated_at = clock_timestamp(), "
-    "delivered = NULL, message = 'read by the first snapshot, at the slot''s point' WHERE slot_name = $1 AND "
-    "state = 'reading'";
+    "UPDATE cdc_envelope.snapshot_signal SET started_at = NULL, updated_at = clock_timestamp(), rows_read = "
+    "0, bytes_read = 0, chunks = 0, pages = NULL, pages_read = 0, delivered = NULL, message = 'read by the "
+    "first snapshot, at the slot''s point' WHERE slot_name = $1 AND state = 'reading'";
+
+// Of t, as figures() writes it. A table's time ends when its last row is read.
+const char* const set_figures_sql =
+    "rows_read = (t->>1)::bigint, bytes_read = (t->>2)::bigint, chunks = (t->>3)::bigint, pages = "
+    "(t->>4)::bigint, pages_read = (t->>5)::bigint, estimated_rows = (t->>6)::bigint, started_at = "
+    "clock_timestamp() - make_interval(secs => (t->>7)::float8), updated_at = clock_timestamp() - "
+    "make_interval(secs => (t->>7)::float8 - (t->>8)::float8)";
+
+// Numbers alone: nothing to escape.
+std::string figures(const std::vector<ReadTable>& tables) {
+    return json_rows(tables, [](const ReadTable& table) {
+        const SnapshotPlan::Part& part = table.part;
+        return fmt::format("{},{},{},{},{},{},{},{:.3f},{:.3f}", table.id, part.rows, part.bytes, part.ranges,
+                           part.pages, part.pages_done, table.estimated_rows, part.age.count(),
+                           part.reading.count());
+    });
+}
 
 }  // namespace
 
@@ -84,21 +103,39 @@ Result<std::vector<std::int64_t>> request_reading(pq::Connection& sql, const std
     return in_order;
 }
 
+Status report_reading(pq::Connection& sql, const std::vector<ReadTable>& tables, const StopCheck& stop) {
+    if (tables.empty()) return {};
+    return query_interruptible(sql,
+                               std::string("UPDATE cdc_envelope.snapshot_signal SET ") + set_figures_sql +
+                                   " FROM jsonb_array_elements('" + figures(tables) +
+                                   "'::jsonb) t WHERE id = (t->>0)::bigint AND state = 'reading'",
+                               stop)
+        .status();
+}
+
 Status end_reading(pq::Connection& sql, const std::vector<ReadTable>& tables) {
-    const std::string values = json_rows(tables, [](const ReadTable& table) {
-        return std::to_string(table.id) + "," + std::to_string(table.rows) + "," +
-               std::to_string(table.bytes);
-    });
-    auto ended = sql.query(
-        "UPDATE cdc_envelope.snapshot_signal SET state = 'done', message = NULL, updated_at = "
-        "clock_timestamp(), rows_read = (t->>1)::bigint, bytes_read = (t->>2)::bigint FROM "
-        "jsonb_array_elements($1::jsonb) t WHERE id = (t->>0)::bigint AND state = 'reading' RETURNING id",
-        {values.c_str()});
+    const std::string values = figures(tables);
+    const std::string update =
+        std::string("UPDATE cdc_envelope.snapshot_signal SET state = 'done', message = NULL, ") +
+        set_figures_sql +
+        " FROM jsonb_array_elements($1::jsonb) t WHERE id = (t->>0)::bigint AND state = 'reading' RETURNING "
+        "id";
+    auto ended = sql.query(update, {values.c_str()});
     if (!ended.ok()) return ended.status();
     if (static_cast<std::size_t>(ended->count()) == tables.size()) return {};
     return Status::retry("the first snapshot's requests in cdc_envelope.snapshot_signal have been changed");
 }
 
+Status stop_reading(pq::Connection& sql, const std::string& slot, const std::string& message) {
+    return sql
+        .query(
+            "UPDATE cdc_envelope.snapshot_signal SET state = 'stopped', updated_at = clock_timestamp(), "
+            "message = $2 WHERE slot_name = $1 AND state = 'reading'",
+            {slot.c_str(), message.c_str()})
+        .status();
+}
+
+// A run counts from nothing; of what is done the figures stay, as they were last reported.
 Status leave_to_runs(pq::Connection& sql, const std::vector<RunInstead>& requests) {
     const std::string values = json_rows(requests, [](const RunInstead& request) {
         return std::to_string(request.id) + (request.done ? ",true," : ",false,") +
@@ -106,11 +143,15 @@ Status leave_to_runs(pq::Connection& sql, const std::vector<RunInstead>& request
     });
     return sql
         .query(
-            "UPDATE cdc_envelope.snapshot_signal SET state = CASE WHEN (t->>1)::boolean THEN 'done' ELSE "
-            "'requested' END, delivered = nullif(t->>2, ''), updated_at = clock_timestamp(), message = CASE "
-            "WHEN (t->>1)::boolean THEN 'read by the first snapshot' END FROM "
-            "jsonb_array_elements($1::jsonb) "
-            "t WHERE id = (t->>0)::bigint AND state = 'reading'",
+            "UPDATE cdc_envelope.snapshot_signal s SET state = CASE WHEN d THEN 'done' ELSE 'requested' END, "
+            "delivered = nullif(t->>2, ''), message = CASE WHEN d THEN 'read by the first snapshot, which "
+            "was "
+            "interrupted; as last reported' END, updated_at = CASE WHEN d AND s.started_at IS NOT NULL THEN "
+            "s.updated_at ELSE clock_timestamp() END, started_at = CASE WHEN d THEN s.started_at END, "
+            "rows_read = CASE WHEN d THEN s.rows_read ELSE 0 END, bytes_read = CASE WHEN d THEN s.bytes_read "
+            "ELSE 0 END, chunks = CASE WHEN d THEN s.chunks ELSE 0 END, pages = NULL, pages_read = 0 FROM "
+            "jsonb_array_elements($1::jsonb) t, LATERAL (SELECT (t->>1)::boolean AS d) e WHERE s.id = "
+            "(t->>0)::bigint AND s.state = 'reading'",
             {values.c_str()})
         .status();
 }

@@ -14,6 +14,8 @@
 #include "base/status.h"
 #include "pq/connection.h"
 #include "source/captured_tables.h"
+#include "source/snapshot_plan.h"
+#include "source/source_connection.h"
 
 namespace cdc::source {
 
@@ -33,10 +35,15 @@ Result<std::vector<std::int64_t>> request_reading(pq::Connection& sql, const std
 
 struct ReadTable {
     std::int64_t id = 0;
-    std::int64_t rows = 0, bytes = 0;
+    std::int64_t estimated_rows = 0;
+    SnapshotPlan::Part part;
 };
+// How far they are, with what is read and not stored yet. Asks `stop` while it waits.
+Status report_reading(pq::Connection& sql, const std::vector<ReadTable>& tables, const StopCheck& stop);
 // The snapshot is durable everywhere: they are done. Retry where one is not `reading` any more.
 Status end_reading(pq::Connection& sql, const std::vector<ReadTable>& tables);
+// None is `reading` any more: they are stopped, and the message says why.
+Status stop_reading(pq::Connection& sql, const std::string& slot, const std::string& message);
 
 struct RunInstead {
     std::int64_t id = 0;

@@ -16,6 +16,13 @@ std::int64_t number(std::string_view text) {
     return value;
 }
 
+// Where pages are read, they tell it better than the planner's guess.
+std::int64_t rows_expected(const SnapshotSignal& signal) {
+    if (signal.pages_read <= 0 || signal.pages <= 0) return signal.estimated_rows;
+    const double share = static_cast<double>(signal.pages_read) / static_cast<double>(signal.pages);
+    return std::max(signal.passed(), static_cast<std::int64_t>(static_cast<double>(signal.passed()) / share));
+}
+
 Result<int> affected(Result<pq::Rows> rows) {
     if (!rows.ok()) return rows.status();
     return rows->count();
@@ -42,7 +49,8 @@ Result<std::vector<SnapshotSignal>> snapshot_signals(pq::Connection& sql, const 
         "rows_read, rows_left_out, bytes_read, chunks, coalesce(estimated_rows, 0), coalesce(extract(epoch "
         "FROM CASE WHEN state IN ('running', 'paused') THEN now() ELSE updated_at END - started_at), 0), "
         "coalesce(message, "
-        "''), chunk_rows, coalesce(delivered, '') FROM cdc_envelope.snapshot_signal WHERE slot_name = $1" +
+        "''), chunk_rows, coalesce(delivered, ''), coalesce(pages, 0), pages_read FROM "
+        "cdc_envelope.snapshot_signal WHERE slot_name = $1" +
             (ended_too ? std::string() : open) + " ORDER BY id",
         {slot.c_str()});
     if (!rows.ok()) return rows.status();
@@ -51,29 +59,34 @@ Result<std::vector<SnapshotSignal>> snapshot_signals(pq::Connection& sql, const 
         const auto text = [&](int column) { return std::string(rows->text(row, column)); };
         signals.push_back({number(text(0)), text(1), text(2), text(3), text(4), text(5), text(6),
                            number(text(7)), number(text(8)), number(text(9)), number(text(10)),
-                           number(text(11)), number(text(14)), std::stod(text(12)), text(13), text(15)});
+                           number(text(11)), number(text(14)), std::stod(text(12)), text(13), text(15),
+                           number(text(16)), number(text(17))});
     }
     return signals;
 }
 
 std::optional<int> percent_of(const SnapshotSignal& signal) {
+    if (signal.pages_read > 0 && signal.pages > 0)
+        return static_cast<int>(std::min<std::int64_t>(100, signal.pages_read * 100 / signal.pages));
     const bool in_part = !signal.condition.empty() || !signal.delivered.empty();
     if (signal.estimated_rows <= 0 || in_part) return std::nullopt;
-    return static_cast<int>(
-        std::min<std::int64_t>(100, (signal.rows + signal.left_out) * 100 / signal.estimated_rows));
+    return static_cast<int>(std::min<std::int64_t>(100, signal.passed() * 100 / signal.estimated_rows));
 }
 
 std::string progress_text(const SnapshotSignal& signal, double rate) {
     constexpr double mebibyte = 1 << 20;
-    const bool running = signal.state == "running";
+    const bool reading = signal.state == "reading";
+    const bool running = reading || signal.state == "running";
     const std::optional<int> percent = running ? percent_of(signal) : std::nullopt;
     std::string text = fmt::format("{} rows", signal.rows);
-    if (percent) text += fmt::format(" of about {} ({} %)", signal.estimated_rows, *percent);
-    text += fmt::format(" in {} chunks, {:.1f} MiB, {} left out as newer ones had come", signal.chunks,
-                        static_cast<double>(signal.bytes) / mebibyte, signal.left_out);
+    const std::int64_t expected = rows_expected(signal);
+    if (percent) text += fmt::format(" of about {} ({} %)", expected, *percent);
+    text +=
+        fmt::format(" in {} chunks, {:.1f} MiB", signal.chunks, static_cast<double>(signal.bytes) / mebibyte);
+    if (!reading) text += fmt::format(", {} left out as newer ones had come", signal.left_out);
     if (rate <= 0) return text;
     text += fmt::format(", {:.0f} rows/s", rate);
-    const std::int64_t left = signal.estimated_rows - signal.rows - signal.left_out;
+    const std::int64_t left = expected - signal.passed();
     if (percent && left > 0) text += fmt::format(", about {:.0f} s left", static_cast<double>(left) / rate);
     return text;
 }

@@ -31,6 +31,10 @@ struct SnapshotSignal {
     // What a first snapshot that was interrupted has delivered of the table, and the run leaves out
     // (incremental/first_snapshot.h); empty: nothing.
     std::string delivered;
+    // While a first snapshot reads it: the table's, and those that are read whole. 0: it is not opened yet.
+    std::int64_t pages = 0, pages_read = 0;
+
+    std::int64_t passed() const { return rows + left_out; }
 };
 
 // False where the extension is not there, or of an earlier version without the table, or it may not be read
@@ -44,8 +48,8 @@ Result<std::vector<SnapshotSignal>> snapshot_signals(pq::Connection& sql, const 
 // What is wanted of a request now; nothing where somebody has deleted it.
 Result<std::optional<std::string>> wanted_of(pq::Connection& sql, std::int64_t id);
 
-// How much of its table has been read, in percent of the planner's guess; nothing where that can't be told:
-// without a guess, and with a condition.
+// How much of its table has been read, in percent: of a first snapshot by pages, else of the planner's guess;
+// nothing where that can't be told: without a guess, and with a condition.
 std::optional<int> percent_of(const SnapshotSignal& signal);
 // Rows, share, bytes and chunks, and at `rate` rows a second (0: not known) the time that is left.
 std::string progress_text(const SnapshotSignal& signal, double rate);

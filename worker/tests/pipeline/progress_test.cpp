@@ -23,5 +23,23 @@ TEST(Progress, TheLineOfAStreamTellsOfTheTableThatIsReadBesideIt) {
     EXPECT_THAT(progress.line(), Not(HasSubstr("snapshot")));
 }
 
+TEST(Progress, TheLineOfASnapshotTellsOfRowsTablesAndPages) {
+    Statistics statistics;
+    statistics.phase = Phase::snapshot;
+    statistics.snapshot_rows = 500;
+    statistics.snapshot_rows_expected = 2000;
+    statistics.snapshot_bytes = 3 << 19;
+    statistics.snapshot_tables_expected = 1;
+    ProgressLine progress("p", statistics);
+    EXPECT_THAT(progress.line(), HasSubstr("p: snapshot, 500 rows of about 2000, 1.5 MiB, "));
+    EXPECT_THAT(progress.line(), Not(HasSubstr("tables")));
+    statistics.snapshot_tables = 2;
+    statistics.snapshot_tables_expected = 5;
+    statistics.snapshot_pages = 30;
+    statistics.snapshot_pages_expected = 120;
+    EXPECT_THAT(progress.line(), HasSubstr("1.5 MiB, 2 of 5 tables, 25 %, "));
+    EXPECT_THAT(progress.line(), HasSubstr(" s left"));
+}
+
 }  // namespace
 }  // namespace cdc

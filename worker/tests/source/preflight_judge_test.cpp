@@ -121,6 +121,9 @@ TEST(Preflight, a_snapshot_needs_two_slots_for_a_moment) {
     EXPECT_TRUE(troubles(judge_capacity(facts, std::nullopt, SnapshotMode::never)).empty());
     facts.used_slots = 10;
     EXPECT_TRUE(troubles(judge_capacity(facts, SlotState{}, SnapshotMode::initial)).empty());
+    facts.used_slots = 9;
+    EXPECT_TRUE(troubles(judge_capacity(facts, std::nullopt, SnapshotMode::initial, true)).empty())
+        << "an interrupted snapshot has its first slot";
 }
 
 TEST(Preflight, a_walsender_is_needed_unless_we_hold_one) {
@@ -179,6 +182,19 @@ TEST(Preflight, the_slot) {
     slot.active_pid = 77;
     expect_one(judge_slot("s", slot, "shop", SnapshotMode::initial), Severity::warning, "process 77",
                "pg_terminate_backend(77)");
+}
+
+TEST(Preflight, the_slot_of_an_interrupted_snapshot) {
+    EXPECT_TRUE(judge_kept_slot(std::nullopt, false, 0, SnapshotMode::initial).empty());
+    SlotState kept;
+    kept.name = "s_snapshot_1";
+    expect_one(judge_kept_slot(kept, false, 0, SnapshotMode::initial), Severity::ok, "goes on",
+               "pg_drop_replication_slot('s_snapshot_1')");
+    expect_one(judge_kept_slot(kept, false, 77, SnapshotMode::initial), Severity::ok, "process 77 reads", "");
+    expect_one(judge_kept_slot(kept, true, 0, SnapshotMode::initial), Severity::ok, "drops it", "");
+    expect_one(judge_kept_slot(kept, false, 0, SnapshotMode::always), Severity::ok, "drops it", "");
+    kept.wal_status = "lost";
+    expect_one(judge_kept_slot(kept, false, 0, SnapshotMode::initial), Severity::warning, "begins again", "");
 }
 
 CapturedTable table(const char* name) {

@@ -43,14 +43,38 @@ TEST(SnapshotPlan, tables_of_the_second_part_wait) {
     const auto range = plan.take(0);
     plan.read(0, 7, 700);
     plan.finished(0, *range, 7);
-    EXPECT_EQ(plan.read_of(0).rows, 7);
-    EXPECT_EQ(plan.read_of(0).bytes, 700);
+    EXPECT_EQ(plan.part(0).rows, 7);
+    EXPECT_EQ(plan.part(0).bytes, 700);
     EXPECT_FALSE(plan.choose());
     plan.open_rest();
     const auto choice = plan.choose();
     ASSERT_TRUE(choice);
     EXPECT_EQ(choice->table, 1u);
     EXPECT_TRUE(choice->first);
+}
+
+TEST(SnapshotPlan, tells_how_far_each_table_is) {
+    SnapshotPlan plan({table(1000, 100), table(10, 1)}, 100, true);
+    plan.choose();
+    EXPECT_FALSE(plan.part(0).opened);
+    EXPECT_EQ(plan.part(0).pages, 0);
+    plan.opened(0, 20);
+    plan.take(0);
+    const auto rest = plan.take(0);
+    plan.read(0, 60, 6000);
+    plan.finished(0, *rest, 60);
+    const SnapshotPlan::Part part = plan.part(0);
+    EXPECT_TRUE(part.opened);
+    EXPECT_FALSE(part.done);
+    EXPECT_EQ(part.rows, 60);
+    EXPECT_EQ(part.ranges, 1);
+    EXPECT_EQ(part.pages, 20);
+    EXPECT_EQ(part.pages_done, 10);
+    EXPECT_EQ(part.age, part.reading);
+    plan.finished(0, PageRange{0, 10, false, false}, 40);
+    EXPECT_TRUE(plan.part(0).done);
+    EXPECT_GE(plan.part(0).age, plan.part(0).reading);
+    EXPECT_FALSE(plan.part(1).opened);
 }
 
 TEST(SnapshotPlan, what_was_read_corrects_the_estimate) {

@@ -45,5 +45,18 @@ TEST(SnapshotSignal, AGuessMayBeTooLow) {
               "500 rows/s");
 }
 
+TEST(SnapshotSignal, PagesTellMoreThanTheGuess) {
+    SnapshotSignal signal = running();
+    signal.state = "reading";
+    signal.left_out = 0;
+    EXPECT_EQ(progress_text(signal, 0), "2900 rows of about 10000 (29 %) in 3 chunks, 1.5 MiB");
+    signal.pages = 200;
+    signal.pages_read = 50;
+    EXPECT_EQ(progress_text(signal, 100),
+              "2900 rows of about 11600 (25 %) in 3 chunks, 1.5 MiB, 100 rows/s, about 87 s left");
+    signal.pages_read = 200;
+    EXPECT_EQ(progress_text(signal, 100), "2900 rows of about 2900 (100 %) in 3 chunks, 1.5 MiB, 100 rows/s");
+}
+
 }  // namespace
 }  // namespace cdc::source

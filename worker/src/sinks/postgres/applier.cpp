@@ -74,7 +74,7 @@ Status Applier::apply_slice(const SlicePtr& slice) {
 void Applier::take_progress(const Slice& slice) {
     if (slice.snapshot_progress.empty()) return;
     load_.snapshot_progress = slice.snapshot_progress;
-    load_.progress_number = slice.progress_number;
+    load_.progress_number = std::max(load_.progress_number, slice.progress_number);
 }
 
 Status Applier::start(const Slice& slice) {

@@ -149,7 +149,8 @@ Status Applier::commit_load() {
     PositionMove move;
     move.from = position_;
     move.to = load_.to ? load_.to : position_;
-    // Nobody waits for the progress of a first snapshot, which has no number, before its end.
+    // Nobody waits for the progress of a first snapshot, which has no number but for one range, before its
+    // end.
     const bool waited_for = !load_.applied.empty() || load_.progress_number != 0;
     move.durable = !durable_under_way_ && waited_for;
     move.applied = std::move(load_.applied);

@@ -1,20 +1,14 @@
 #include "incremental/first_snapshot.h"
 
-#include <charconv>
 #include <vector>
 
+#include "base/number.h"
 #include "envelope/member_reader.h"
 #include "incremental/chunk_window.h"
 #include "incremental/run_progress.h"
 
 namespace cdc::incremental {
 namespace {
-
-template <typename Number>
-bool read_number(std::string_view text, Number& value) {
-    const auto read = std::from_chars(text.data(), text.data() + text.size(), value);
-    return read.ec == std::errc{} && read.ptr == text.data() + text.size();
-}
 
 // Of a JSON string that holds no escapes.
 std::string_view unquoted(std::string_view raw) {

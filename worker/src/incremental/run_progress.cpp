@@ -1,19 +1,12 @@
 #include "incremental/run_progress.h"
 
-#include <charconv>
-
+#include "base/number.h"
 #include "envelope/event_reader.h"
 #include "envelope/member_reader.h"
 #include "incremental/chunk_window.h"
 
 namespace cdc::incremental {
 namespace {
-
-std::int64_t number(std::string_view raw) {
-    std::int64_t value = 0;
-    std::from_chars(raw.data(), raw.data() + raw.size(), value);
-    return value;
-}
 
 std::string text(std::string_view raw) {
     return raw.size() < 2 ? std::string() : unescape_json(raw.substr(1, raw.size() - 2));
@@ -37,10 +30,10 @@ Result<RunProgress> read_progress(std::string_view json) {
     MemberReader member(json);
     while (member.next()) {
         const std::string_view value = member.value();
-        if (member.name() == "signal") progress.signal = number(value);
+        if (member.name() == "signal") progress.signal = leading_number<std::int64_t>(value);
         if (member.name() == "run") progress.run = text(value);
-        if (member.name() == "chunks") progress.chunks = number(value);
-        if (member.name() == "rows") progress.rows = number(value);
+        if (member.name() == "chunks") progress.chunks = leading_number<std::int64_t>(value);
+        if (member.name() == "rows") progress.rows = leading_number<std::int64_t>(value);
         if (member.name() == "after") progress.after = text(value);
         if (member.name() == "from_start") progress.from_start = value == "true";
         if (member.name() == "done") progress.done = value == "true";

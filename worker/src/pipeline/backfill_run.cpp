@@ -42,7 +42,7 @@ const char* const writers_sql =
     "pg_backend_pid()";
 
 void tell_statistics(Statistics& statistics, const source::SnapshotSignal& signal) {
-    statistics.run_rows.store(signal.rows + signal.left_out);
+    statistics.run_rows.store(signal.passed());
     statistics.run_percent.store(source::percent_of(signal).value_or(-1));
     statistics.run.store(signal.id);
 }
@@ -175,7 +175,7 @@ Status Backfill::read_table(Signal& signal) {
     }
     signal.message.clear();
     began_ = told_ = std::chrono::steady_clock::now();
-    rows_before_ = signal.rows + signal.left_out;
+    rows_before_ = signal.passed();
     tell_statistics(parts_.statistics, signal);
     CDC_RETURN_IF_ERROR(source::report(*sql_, signal));
     CDC_RETURN_IF_ERROR(wait_for_writers(signal));
@@ -256,7 +256,7 @@ Status Backfill::progressed(Signal& signal, const Delivered& delivered) {
     const auto now = std::chrono::steady_clock::now();
     if (now - told_ >= tell_interval) {
         told_ = now;
-        const double rows = static_cast<double>(signal.rows + signal.left_out - rows_before_);
+        const double rows = static_cast<double>(signal.passed() - rows_before_);
         const double seconds = std::chrono::duration<double>(now - began_).count();
         log_info("pipeline {}: snapshot {} of {}: {}", parts_.config.name, signal.id,
                  source::display_name(table_.table), source::progress_text(signal, rows / seconds));

@@ -10,7 +10,6 @@
 #include "config/quantity.h"
 #include "pipeline/backfill.h"
 #include "pipeline/snapshot_phase.h"
-#include "pipeline/snapshot_resume.h"
 #include "pipeline/stream_loop.h"
 #include "source/event_form.h"
 #include "source/heartbeat.h"
@@ -118,8 +117,7 @@ Status Pipeline::run_with(SinkGroup& sinks) {
     const Result<Lsn> start_lsn = begin(sinks, *planned);
     if (!start_lsn.ok()) return start_lsn.status();
     if (finished_) return {};
-    if (planned->action != source::StartAction::snapshot)
-        CDC_RETURN_IF_ERROR(go_on_with_snapshot(sinks, *start_lsn));
+    if (planned->action != source::StartAction::snapshot) CDC_RETURN_IF_ERROR(go_on_with_snapshot(sinks));
     if (config_.slot.failover)
         CDC_RETURN_IF_ERROR(source::ensure_failover(source.dsn, application_name_, source.slot));
 
@@ -154,21 +152,23 @@ Result<source::StartPlan> Pipeline::plan(source::ReplicationStream& stream) {
     const Result<source::StartPlan> plan =
         source::plan_start(identity_, stream.server_flush_lsn(), source.slot, *slot,
                            {snapshot_mode(), config_.slot.on_missing}, positions_);
-    if (plan.ok() && plan->action != source::StartAction::snapshot)
-        CDC_RETURN_IF_ERROR(source::check_form(form_, source.on_form_change, positions_));
+    if (!plan.ok() || plan->action == source::StartAction::snapshot) return plan;
+    CDC_RETURN_IF_ERROR(source::check_form(form_, source.on_form_change, positions_));
+    auto interrupted =
+        interrupted_snapshot(*sql, source.slot, plan->start_lsn, positions_, snapshot_progress_);
+    if (!interrupted.ok()) return interrupted.status();
+    interrupted_ = std::move(*interrupted);
     return plan;
 }
 
 // Leaves what an interrupted first snapshot has not delivered to runs, before the sinks begin to stream and
 // forget how far it was.
-Status Pipeline::go_on_with_snapshot(SinkGroup& sinks, Lsn start) {
+Status Pipeline::go_on_with_snapshot(SinkGroup& sinks) {
+    if (interrupted_.requests.empty()) return {};
     const config::Source& source = config_.source;
     Result<pq::Connection> sql = source::open_source_connection(source.dsn, application_name_, pq::Mode::sql);
     if (!sql.ok()) return sql.status();
-    const auto interrupted = interrupted_snapshot(*sql, source.slot, start, positions_, snapshot_progress_);
-    if (!interrupted.ok()) return interrupted.status();
-    if (interrupted->requests.empty()) return {};
-    return leave_to_runs(*sql, config_, sinks, *interrupted);
+    return leave_to_runs(*sql, config_, sinks, interrupted_);
 }
 
 // Positions of before a failover: taken over to the new timeline, or refused.

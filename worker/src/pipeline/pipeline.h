@@ -19,6 +19,7 @@
 #include "config/config.h"
 #include "pipeline/retry_policy.h"
 #include "pipeline/sink_group.h"
+#include "pipeline/snapshot_resume.h"
 #include "pipeline/statistics.h"
 #include "pipeline/stop_signal.h"
 #include "sinks/sink.h"
@@ -53,7 +54,7 @@ class Pipeline {
     Result<source::StartPlan> plan(source::ReplicationStream& stream);
     Status follow_timelines(source::ReplicationStream& stream);
     Result<Lsn> begin(SinkGroup& sinks, const source::StartPlan& plan);
-    Status go_on_with_snapshot(SinkGroup& sinks, Lsn start);
+    Status go_on_with_snapshot(SinkGroup& sinks);
     Result<Lsn> make_slot_anew(SinkGroup& sinks, Lsn missing_from);
     Status drop_slot();
     Result<Lsn> begin_with_snapshot(SinkGroup& sinks, const source::StartPlan& plan);
@@ -79,6 +80,7 @@ class Pipeline {
     std::string form_;                             // of the events, as things are now (source/event_form.h)
     std::vector<source::SinkPosition> positions_;  // of this attempt
     std::vector<std::string> snapshot_progress_;   // of each sink, of this attempt
+    InterruptedSnapshot interrupted_;              // as this attempt has found it
     std::map<std::size_t, Lsn> remembered_;  // durable LSN, this process, of sinks that keep no position
     SourceIdentity remembered_identity_;
     bool snapshot_taken_ = false;  // by this process

@@ -1,20 +1,13 @@
 #include "source/captured_tables.h"
 
-#include <charconv>
 #include <map>
 
+#include "base/number.h"
 #include "source/plugin_options.h"
 #include "source/table_filter.h"
 
 namespace cdc::source {
 namespace {
-
-template <typename T>
-T number(std::string_view text) {
-    T value{};
-    std::from_chars(text.data(), text.data() + text.size(), value);
-    return value;
-}
 
 // 'a', 'b' for an IN list.
 Result<std::string> literal_list(const pq::Connection& sql, const std::vector<std::string>& names) {
@@ -95,7 +88,7 @@ Result<NamesByOid> ancestors_of_partitions(pq::Connection& sql) {
     if (!rows.ok()) return rows.status().in("listing the partitions");
     NamesByOid names;
     for (int row = 0; row < rows->count(); ++row) {
-        names[number<std::uint32_t>(rows->text(row, 0))].push_back(
+        names[leading_number<std::uint32_t>(rows->text(row, 0))].push_back(
             {std::string(rows->text(row, 1)), std::string(rows->text(row, 2))});
     }
     return names;
@@ -103,16 +96,16 @@ Result<NamesByOid> ancestors_of_partitions(pq::Connection& sql) {
 
 CapturedTable read_table(const pq::Rows& rows, int row) {
     CapturedTable table;
-    table.oid = number<std::uint32_t>(rows.text(row, 0));
+    table.oid = leading_number<std::uint32_t>(rows.text(row, 0));
     table.schema = rows.text(row, 1);
     table.table = rows.text(row, 2);
-    table.estimated_rows = number<std::int64_t>(rows.text(row, 3));
+    table.estimated_rows = leading_number<std::int64_t>(rows.text(row, 3));
     table.unlogged = rows.text(row, 4) == "t";
     table.readable = rows.text(row, 5) == "t";
     table.row_security = rows.text(row, 6) == "t";
     table.replica_identity = rows.text(row, 7).front();
     table.has_key = rows.text(row, 8) == "t";
-    table.estimated_pages = number<std::int64_t>(rows.text(row, 9));
+    table.estimated_pages = leading_number<std::int64_t>(rows.text(row, 9));
     table.row_filter = rows.text(row, 10);
     return table;
 }

@@ -3,11 +3,11 @@
 #include <poll.h>
 
 #include <algorithm>
-#include <charconv>
 #include <memory>
 #include <optional>
 #include <set>
 
+#include "base/number.h"
 #include "incremental/run_progress.h"
 #include "source/chunk_reader.h"
 #include "source/copy_binary.h"
@@ -158,13 +158,8 @@ Status Reading::leave_delivered() {
     auto now = sql_.query("SELECT pg_relation_filenode(" + std::to_string(table_.table.oid) +
                           "), pg_snapshot_xmax(pg_current_snapshot())");
     if (!now.ok()) return now.status();
-    const auto number = [&](int column) {
-        std::uint64_t value = 0;
-        const std::string_view text = now->text(0, column);
-        std::from_chars(text.data(), text.data() + text.size(), value);
-        return value;
-    };
-    if (still_told_apart(*request_.delivered, static_cast<std::int64_t>(number(0)), number(1)))
+    if (still_told_apart(*request_.delivered, leading_number<std::int64_t>(now->text(0, 0)),
+                         leading_number<std::uint64_t>(now->text(0, 1))))
         but_delivered_ = "NOT (" + delivered_condition(*request_.delivered) + ")";
     return {};
 }

@@ -1,8 +1,8 @@
 #include "source/preflight.h"
 
-#include <charconv>
 #include <iterator>
 
+#include "base/number.h"
 #include "source/preflight_judge.h"
 #include "source/replication_stream.h"
 #include "source/snapshot_condition.h"
@@ -33,13 +33,6 @@ const char* const facts_sql =
     "= 'pg_extension'::regclass AND x.oid = d.refobjid WHERE x.extname = 'cdc_envelope' AND e.evtenabled = "
     "'D') FROM pg_roles r WHERE r.rolname = current_user";
 
-template <typename T>
-T number(std::string_view text) {
-    T value{};
-    std::from_chars(text.data(), text.data() + text.size(), value);
-    return value;
-}
-
 std::vector<std::string> lines(std::string_view text) {
     std::vector<std::string> found;
     while (!text.empty()) {
@@ -62,12 +55,12 @@ Result<ServerFacts> server_facts(pq::Connection& sql) {
     facts.wal_level = rows->text(0, 3);
     facts.standby = rows->text(0, 4) == "t";
     if (!rows->is_null(0, 5)) facts.output_plugin_libraries = std::string(rows->text(0, 5));
-    facts.max_slots = number<int>(rows->text(0, 6));
-    facts.used_slots = number<int>(rows->text(0, 7));
-    facts.max_walsenders = number<int>(rows->text(0, 8));
-    facts.used_walsenders = number<int>(rows->text(0, 9));
-    facts.wal_sender_timeout = std::chrono::milliseconds(number<std::int64_t>(rows->text(0, 10)));
-    facts.max_slot_wal_keep_mb = number<std::int64_t>(rows->text(0, 11));
+    facts.max_slots = leading_number<int>(rows->text(0, 6));
+    facts.used_slots = leading_number<int>(rows->text(0, 7));
+    facts.max_walsenders = leading_number<int>(rows->text(0, 8));
+    facts.used_walsenders = leading_number<int>(rows->text(0, 9));
+    facts.wal_sender_timeout = std::chrono::milliseconds(leading_number<std::int64_t>(rows->text(0, 10)));
+    facts.max_slot_wal_keep_mb = leading_number<std::int64_t>(rows->text(0, 11));
     facts.extension_version = rows->text(0, 12);
     facts.extension_available = rows->text(0, 13);
     facts.extension_usable = rows->text(0, 14) == "t";

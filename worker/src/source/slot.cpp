@@ -1,12 +1,12 @@
 #include "source/slot.h"
 
-#include <charconv>
 #include <chrono>
 #include <random>
 #include <thread>
 
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "base/number.h"
 #include "source/slot_errors.h"
 
 namespace cdc::source {
@@ -17,12 +17,6 @@ using Clock = std::chrono::steady_clock;
 std::string quoted_slot(const std::string& slot) {
     // Names of slots are [a-z0-9_] (ReplicationSlotValidateName; config checks it): nothing to escape.
     return '"' + slot + '"';
-}
-
-int number(std::string_view text) {
-    int value = 0;
-    std::from_chars(text.data(), text.data() + text.size(), value);
-    return value;
 }
 
 // Says whom a slot under creation waits for: it can't be consistent before every transaction that was running
@@ -189,7 +183,7 @@ Result<std::optional<SlotState>> slot_state(pq::Connection& sql, const std::stri
     state.database = rows->text(0, 2);
     state.temporary = rows->text(0, 3) == "t";
     state.active = rows->text(0, 4) == "t";
-    state.active_pid = number(rows->text(0, 5));
+    state.active_pid = leading_number<int>(rows->text(0, 5));
     state.restart_lsn = Lsn::parse(rows->text(0, 6)).value_or(Lsn{});
     state.confirmed_flush_lsn = Lsn::parse(rows->text(0, 7)).value_or(Lsn{});
     state.wal_status = rows->text(0, 8);

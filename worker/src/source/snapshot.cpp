@@ -1,9 +1,9 @@
 #include "source/snapshot.h"
 
-#include <charconv>
 #include <utility>
 
 #include "base/log.h"
+#include "base/number.h"
 #include "incremental/ranges.h"
 #include "source/key_chunk.h"
 #include "source/snapshot_condition.h"
@@ -126,8 +126,7 @@ Status SnapshotReader::plan(const config::Source& source, const config::Snapshot
 Status SnapshotReader::ask_for_xmin() {
     auto xmin = connection_.query("SELECT pg_snapshot_xmin(pg_current_snapshot())");
     if (!xmin.ok()) return xmin.status();
-    const std::string_view text = xmin->text(0, 0);
-    std::from_chars(text.data(), text.data() + text.size(), shared_.xmin);
+    shared_.xmin = leading_number<std::uint64_t>(xmin->text(0, 0));
     return {};
 }
 
@@ -169,13 +168,8 @@ Status SnapshotReader::verify_table(const std::string& name, bool& there) {
                                  " since the snapshot was taken",
                              "it goes on beside the stream, or is taken again; avoid DDL while it runs");
     }
-    const auto number = [&](int column) {
-        std::int64_t value = 0;
-        const std::string_view text = state->text(0, column);
-        std::from_chars(text.data(), text.data() + text.size(), value);
-        return value;
-    };
-    plan_->opened(at_, number(2), number(4));
+    plan_->opened(at_, leading_number<std::int64_t>(state->text(0, 2)),
+                  leading_number<std::int64_t>(state->text(0, 4)));
     return {};
 }
 

@@ -2,10 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <map>
 #include <utility>
 
+#include "base/number.h"
 #include "incremental/chunk_window.h"
 
 namespace cdc::source {
@@ -15,13 +15,6 @@ using incremental::json_string;
 
 // "cdce": the first half of the advisory lock's key; the second is the slot's name, hashed.
 constexpr const char* lock_class = "1667523429";
-
-template <typename Number>
-Number number(std::string_view text) {
-    Number value = 0;
-    std::from_chars(text.data(), text.data() + text.size(), value);
-    return value;
-}
 
 // [[…],…], one for each
 template <typename Each>
@@ -77,7 +70,7 @@ Result<std::vector<ReadingRequest>> reading_requests(pq::Connection& sql, const 
     if (!rows.ok()) return rows.status();
     std::vector<ReadingRequest> requests;
     for (int row = 0; row < rows->count(); ++row)
-        requests.push_back({number<std::int64_t>(rows->text(row, 0)), std::string(rows->text(row, 1)),
+        requests.push_back({leading_number<std::int64_t>(rows->text(row, 0)), std::string(rows->text(row, 1)),
                             std::string(rows->text(row, 2))});
     return requests;
 }
@@ -172,7 +165,7 @@ Result<int> snapshot_holder(pq::Connection& sql, const std::string& slot) {
         lock_class + " AND objid::bigint = hashtext($1::text)::bigint & 4294967295";
     auto rows = sql.query(holder.c_str(), {slot.c_str()});
     if (!rows.ok()) return rows.status();
-    return rows->count() == 0 ? 0 : number<int>(rows->text(0, 0));
+    return rows->count() == 0 ? 0 : leading_number<int>(rows->text(0, 0));
 }
 
 }  // namespace cdc::source

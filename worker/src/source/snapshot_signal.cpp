@@ -3,7 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
+
+#include "base/number.h"
 
 namespace cdc::source {
 namespace {
@@ -11,9 +12,7 @@ namespace {
 const char* const open_states = "('requested', 'running', 'paused')";
 
 std::int64_t number(std::string_view text) {
-    std::int64_t value = 0;
-    std::from_chars(text.data(), text.data() + text.size(), value);
-    return value;
+    return leading_number<std::int64_t>(text);
 }
 
 // Where pages are read, they tell it better than the planner's guess.

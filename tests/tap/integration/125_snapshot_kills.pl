@@ -6,8 +6,7 @@ use strict;
 use warnings;
 use CdcTest;
 use CdcTest::Broker;
-use CdcTest::Kafka;
-use IPC::Run ();
+use CdcTest::NoteLoad;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep time);
@@ -18,14 +17,7 @@ my $victim = $ENV{CDC_VICTIM} // 'both';
 my $seed   = $ENV{CDC_SEED} // int(rand(1 << 30));
 my $broker = CdcTest::Broker->start_or_skip;
 my $node   = source_cluster(wal_sender_timeout => '5s', max_wal_size => '4GB');
-# of note no update lacks a value: a compacted topic has whole rows of it
-$node->safe_psql('shop', qq{
-	CREATE TABLE note (id integer PRIMARY KEY, n integer NOT NULL, t text);
-	INSERT INTO note SELECT i, 0, repeat('row ' || i || ' ', 10) FROM generate_series(1, $rows) i;
-	CREATE TABLE no_key (n integer);
-	INSERT INTO no_key SELECT generate_series(1, 1000);
-	ANALYZE note;
-});
+$node->safe_psql('shop', 'CREATE TABLE no_key (n integer); INSERT INTO no_key SELECT generate_series(1, 1000)');
 my $worker = CdcTest::Worker->new(
 	name      => 'chunks',
 	dsn       => dsn($node, 'shop'),
@@ -33,8 +25,7 @@ my $worker = CdcTest::Worker->new(
 	pipeline  => { snapshot => { beside_stream => \1, chunk_rows => $rows / 200 } },
 	sinks => [ { kafka => { brokers => $broker->address, topic_prefix => 'chunks' } }, postgres_sink($node) ]);
 
-my $script = "$PostgreSQL::Test::Utils::tmp_check/chunks.sql";
-append_to_file($script, <<"SQL");
+my $load = CdcTest::NoteLoad->new($node, $rows, <<"SQL");
 \\set id random(1, $rows)
 \\set to random(1, 2 * $rows)
 BEGIN;
@@ -44,17 +35,6 @@ DELETE FROM note WHERE id = :id + 1 AND :id % 3 = 0;
 INSERT INTO note VALUES (:to, 1, 'new') ON CONFLICT (id) DO UPDATE SET n = note.n + 1;
 COMMIT;
 SQL
-my $output = '';
-my $load;
-sub start_load
-{
-	$load = IPC::Run::start(
-		[ 'pgbench', '-n', '-c', 4, '-R', 100, '-T', 7200, '--max-tries=100', '-f', $script, '-h', $node->host, '-p',
-			$node->port, 'shop' ],
-		'>', \$output, '2>&1');
-	return;
-}
-sub stop_load { IPC::Run::signal($load, 'TERM'); eval { IPC::Run::finish($load) }; return }
 
 # The number of chunks that the projection has; and whether all is reported as read.
 sub chunks_stored
@@ -64,21 +44,9 @@ sub chunks_stored
 }
 sub state { return one_value($node, 'shop', "SELECT coalesce(max(state), 'none') FROM cdc_envelope.snapshot_signal WHERE table_name = 'note'") }
 
-# The server and all of its processes; what they leave behind may need a moment to notice.
-sub kill_server
-{
-	my ($postmaster) = slurp_file($node->data_dir . '/postmaster.pid') =~ /^(\d+)/;
-	$node->kill9;
-	stop_load();
-	wait_until(sub { !kill(0, $postmaster) });
-	wait_until(sub { $node->start(fail_ok => 1) }) or die 'the server does not start again';
-	start_load();
-	return;
-}
-
 note("CDC_SEED=$seed");
 srand($seed);
-start_load();
+$load->start;
 $worker->start;
 my ($killed, $before, %by) = (0, 1);    # the second chunk is read when both sinks have the first
 foreach my $round (1 .. $kills)
@@ -87,17 +55,14 @@ foreach my $round (1 .. $kills)
 	  or diag($worker->log), last;
 	last if state() eq 'done';
 	sleep(rand(0.25));
-	my $whom = $victim eq 'both' ? ($round % 2 ? 'worker' : 'server') : $victim;
-	if ($whom eq 'worker') { $worker->kill9; $worker->start }
-	else                   { kill_server() }
+	$by{ $load->kill_one($worker, $victim, $round) }++;
 	$killed++;
-	$by{$whom}++;
 	$before = chunks_stored();
 }
 cmp_ok($killed, '>=', 2, 'killed while it was read: ' . join(', ', map { "$_ $by{$_}" } sort keys %by));
 ok(wait_until(sub { state() =~ /^(done|failed|stopped)$/ }, 60 + $rows / 2000), 'it comes to an end') or diag($worker->log);
 is(state(), 'done', '… and is done') or diag($worker->log);
-stop_load();
+$load->stop;
 ok(wait_caught_up($node, 'chunks'), 'the worker catches up') or diag($worker->log);
 same_rows($node, $_) foreach qw(note no_key);
 
@@ -113,18 +78,8 @@ is($read[0], 1, 'one run from the first chunk on');
 is(scalar(keys %chunks), $read[-1], "and none was left out: $read[-1] chunks");
 cmp_ok(@read - keys %chunks, '<=', $killed + $retries, sprintf('%d chunks were read twice in %d kills and %d retries', @read - keys %chunks, $killed, $retries));
 
-# Of each key the newest message; and beside each row that was read, of which run it is.
-my %latest;
-consume_each($broker->address, 'chunks.public.note', sub {
-	my ($message) = @_;
-	return $latest{ $message->{key} } = undef unless defined $message->{value} && $message->{value} !~ /"op_type":"d"/;
-	$message->{value} =~ /"after":(\{.*\}),"evidence_id"/ or die $message->{value};
-	$latest{ $message->{key} } = $1;
-});
-my $kept = join "\n", sort grep { defined } values %latest;
-my $source = one_value($node, 'shop',
-	"SELECT substring(cdc_envelope.encode(r, 'r', '0/0', now()) FROM '\"after\":(\\{.*\\}),\"evidence_id\"') FROM note r");
-is($kept eq join("\n", sort split /\n/, $source) ? 'equal' : 'different', 'equal', 'what a compacted topic would keep equals the source');
+# What both sinks and the topic have in the end; and beside each row that was read, of which run it is.
+$load->same_compacted($broker->address, 'chunks.public.note');
 my ($headers) = run_command([ 'kcat', '-b', $broker->address, '-C', '-t', 'chunks.public.note', '-o', 'beginning', '-e', '-q',
 		'-X', 'isolation.level=read_committed', '-f', '%h\n' ]);
 my %runs;

@@ -7,8 +7,7 @@ use warnings;
 use CdcTest;
 use CdcTest::Broker;
 use CdcTest::Gate;
-use CdcTest::Kafka;
-use IPC::Run ();
+use CdcTest::NoteLoad;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep time);
@@ -21,12 +20,7 @@ my $broker = CdcTest::Broker->start_or_skip;
 my $node   = source_cluster(wal_sender_timeout => '5s', max_wal_size => '4GB');
 my $middle = int($rows * 0.6);
 create_gates($node, 'gate');
-# the last rows are never changed; where the gate is closed, the reader comes as far as the middle
-$node->safe_psql('shop', qq{
-	CREATE TABLE note (id integer PRIMARY KEY, n integer NOT NULL, t text);
-	INSERT INTO note SELECT i, 0, repeat('row ' || i || ' ', 10) FROM generate_series(1, $rows) i;
-	ANALYZE note;
-});
+# where the gate is closed, the reader comes as far as the middle
 my $worker = CdcTest::Worker->new(
 	name     => 'first',
 	dsn      => dsn($node, 'shop'),
@@ -34,8 +28,8 @@ my $worker = CdcTest::Worker->new(
 	pipeline => { snapshot => { readers => 1, chunk_rows => $rows / 200 } },
 	sinks => [ { kafka => { brokers => $broker->address, topic_prefix => 'first' } }, postgres_sink($node) ]);
 
-my $script = "$PostgreSQL::Test::Utils::tmp_check/first.sql";
-append_to_file($script, <<"SQL");
+# the last rows are never changed
+my $load = CdcTest::NoteLoad->new($node, $rows, <<"SQL");
 \\set id random(1, $rows / 4)
 \\set to random($rows + 1, 2 * $rows)
 BEGIN;
@@ -45,31 +39,8 @@ DELETE FROM note WHERE id = :id + 1 AND :id % 3 = 0 AND :id < $rows / 4;
 INSERT INTO note VALUES (:to, 1, 'new') ON CONFLICT (id) DO UPDATE SET n = note.n + 1;
 COMMIT;
 SQL
-my $output = '';
-my $load;
-sub start_load
-{
-	$load = IPC::Run::start(
-		[ 'pgbench', '-n', '-c', 4, '-R', 100, '-T', 7200, '--max-tries=100', '-f', $script, '-h', $node->host, '-p',
-			$node->port, 'shop' ],
-		'>', \$output, '2>&1');
-	return;
-}
-sub stop_load { IPC::Run::signal($load, 'TERM'); eval { IPC::Run::finish($load) }; return }
 sub state { return one_value($node, 'shop', "SELECT coalesce(max(state), 'none') FROM cdc_envelope.snapshot_signal WHERE table_name = 'note'") }
 sub delivered { return one_value($node, 'shop', "SELECT coalesce(max(delivered), '') FROM cdc_envelope.snapshot_signal WHERE table_name = 'note'") }
-
-# The server and all of its processes; what they leave behind may need a moment to notice.
-sub kill_server
-{
-	my ($postmaster) = slurp_file($node->data_dir . '/postmaster.pid') =~ /^(\d+)/;
-	$node->kill9;
-	stop_load();
-	wait_until(sub { !kill(0, $postmaster) });
-	wait_until(sub { $node->start(fail_ok => 1) }) or die 'the server does not start again';
-	start_load();
-	return;
-}
 
 # Each message of the topic that is committed: its key, value, and whether it is of a run.
 sub committed_reads
@@ -88,7 +59,7 @@ sub committed_reads
 
 note("CDC_SEED=$seed");
 srand($seed);
-start_load();
+$load->start;
 $worker->start;
 # both have what was read before the gate: all but the range that is under way
 my $enough = $middle - 2 * $rows / 200 - 200;
@@ -104,13 +75,11 @@ foreach my $round (1 .. $kills)
 {
 	last if state() eq 'done';
 	sleep(rand(0.5));
-	my $whom = $victim eq 'both' ? ($round % 2 ? 'worker' : 'server') : $victim;
-	if ($whom eq 'worker') { $worker->kill9; $worker->start }
-	else                   { kill_server() }
+	$load->kill_one($worker, $victim, $round);
 }
 ok(wait_until(sub { state() =~ /^(done|failed|stopped)$/ }, 60 + $rows / 2000), 'it comes to an end') or diag($worker->log);
 is(state(), 'done', '… and is done') or diag($worker->log);
-stop_load();
+$load->stop;
 ok(wait_caught_up($node, 'first'), 'the worker catches up') or diag($worker->log);
 same_rows($node, 'note');
 
@@ -120,16 +89,6 @@ my @never_changed = grep { $_ > $rows / 4 + 1 && $_ <= $middle - 2 * $rows / 200
 my $again = grep { $of_run{$_} } @never_changed;
 cmp_ok(scalar(@never_changed), '>', $rows / 5, scalar(@never_changed) . ' rows were delivered at the point by the first part and never changed');
 cmp_ok($again, '<=', 2 * $rows / 200 + 200, "$again of them came again: those of the range that was under way");
-my %latest;
-consume_each($broker->address, 'first.public.note', sub {
-	my ($message) = @_;
-	return $latest{ $message->{key} } = undef unless defined $message->{value} && $message->{value} !~ /"op_type":"d"/;
-	$message->{value} =~ /"after":(\{.*\}),"evidence_id"/ or die $message->{value};
-	$latest{ $message->{key} } = $1;
-});
-my $kept = join "\n", sort grep { defined } values %latest;
-my $source = one_value($node, 'shop',
-	"SELECT substring(cdc_envelope.encode(r, 'r', '0/0', now()) FROM '\"after\":(\\{.*\\}),\"evidence_id\"') FROM note r");
-is($kept eq join("\n", sort split /\n/, $source) ? 'equal' : 'different', 'equal', 'what a compacted topic would keep equals the source');
+$load->same_compacted($broker->address, 'first.public.note');
 is($worker->stop, 0, 'a clean stop');
 done_testing();

@@ -211,7 +211,8 @@ std::vector<Option> pipeline_options() {
          .description =
              "`drop`: a clean stop (SIGTERM) drops the slot, so that the server keeps no WAL for it. That "
              "forgets the position: what is committed before the next start is missing, and the next start "
-             "does what `on_missing` says."},
+             "does what `on_missing` says. In the middle of a first snapshot it drops the slot that this "
+             "keeps."},
         {.path = "pipelines[].slot.failover",
          .type = Type::boolean,
          .default_text = "false",

@@ -86,7 +86,7 @@ sub comes_to_its_end
 my $old = $node->background_psql('shop');
 my ($pid) = $old->query_safe('BEGIN; SELECT pg_backend_pid(), txid_current()') =~ /(\d+)\|/;
 start_with();
-ok($worker->wait_log(qr/slot "left_snapshot_\w+" is being created; it waits for the transaction of process $pid \(role \S+, database shop, idle in transaction, open for \d+ s, last query began/),
+ok($worker->wait_log(qr/slot "left_snapshot_\w+" is being created; it waits for the transaction of process $pid \(role \S+, database shop, idle in transaction, open for \d+ s; last query, begun [^;]+: SELECT pg_backend_pid\(\), txid_current\(\)/),
 	'a slot that can not be made yet: whose transaction it waits for') or diag($worker->log);
 $old->query_safe('COMMIT');
 $old->quit;

@@ -1,8 +1,8 @@
 #include "envelope/event_body.h"
 
-#include <charconv>
 #include <optional>
 
+#include "base/number.h"
 #include "envelope/event_reader.h"
 
 namespace cdc {
@@ -19,12 +19,6 @@ std::string_view string_content(std::string_view raw) {
 
 std::string_view object_or_empty(std::string_view raw) {
     return raw == "null" ? std::string_view{} : raw;
-}
-
-std::int64_t integer_or(std::string_view raw, std::int64_t otherwise) {
-    std::int64_t value = otherwise;
-    std::from_chars(raw.data(), raw.data() + raw.size(), value);
-    return value;
 }
 
 // ["a","b"] → a, b
@@ -58,12 +52,9 @@ Status read_field(EventBody& body, std::string_view name, std::string_view raw) 
         if (!lsn) return malformed("end_lsn is not an LSN");
         body.end_lsn = *lsn;
     } else if (name == "events") {
-        body.events = integer_or(raw, -1);
+        if (!read_number(raw, body.events)) return malformed("events is not a number");
     } else if (name == "tables") {
-        Result<std::vector<std::pair<std::string, std::string_view>>> members = read_members(raw);
-        if (!members.ok()) return members.status();
-        for (const auto& [table, count] : *members)
-            body.tables.emplace_back(table, integer_or(count, -1));
+        body.tables = raw;
     } else if (name == "evidence_id") {
         body.evidence_id = string_content(raw);
     }

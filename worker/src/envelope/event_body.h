@@ -24,7 +24,7 @@ struct EventBody {
     std::string_view evidence_id;        // JSON string content
     Lsn end_lsn;                         // e only
     std::int64_t events = -1;            // e only: how many row-like events the transaction has
-    std::vector<std::pair<std::string, std::int64_t>> tables;  // e only: "schema.table" → events
+    std::string_view tables;             // e only: raw JSON object, "schema.table" → events (MemberReader)
 };
 
 // Reads everything after the head. Fatal where the line is not an envelope.

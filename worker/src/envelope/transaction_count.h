@@ -35,6 +35,7 @@ class TransactionCount {
 
   private:
     void count(const Event& event);
+    std::int64_t received_of(std::string_view name) const;
 
     std::int64_t events_ = 0;
     // "schema.table" → events. Tables stay for the next transaction, which most often has the same.

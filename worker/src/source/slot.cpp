@@ -63,10 +63,12 @@ class WaitReporter {
                "pg_prepared_xacts p ON p.transaction = l.transactionid WHERE l.pid = " +
                pid +
                " AND NOT l.granted LIMIT 1), '') ELSE 'the transaction of process ' || b.pid || "
-               "coalesce(format(' (role %s, database %s, %s, open for %s s, last query began %s)', "
-               "a.usename, "
-               "a.datname, a.state, extract(epoch FROM clock_timestamp() - a.xact_start)::bigint, "
-               "a.query_start), '') END FROM unnest(pg_blocking_pids(" +
+               "coalesce(format(' (role %s, database %s, %s, open for %s s; last query, begun %s: %s)', "
+               "a.usename, a.datname, a.state, "
+               "extract(epoch FROM clock_timestamp() - a.xact_start)::bigint, a.query_start, "
+               // What stands in quotes may be nobody's business in a log, also where it is cut off.
+               "regexp_replace(left(regexp_replace(a.query, '\\s+', ' ', 'g'), 200), "
+               "'''[^'']*''?', '''...''', 'g')), '') END FROM unnest(pg_blocking_pids(" +
                pid + ")) AS b(pid) LEFT JOIN pg_stat_activity a ON a.pid = b.pid";
     }
 

@@ -65,6 +65,15 @@ TEST_F(TransactionCountTest, EventsOfTheWrongTableAreFatal) {
     EXPECT_TRUE(end(2, R"("public.a":1,"public.b":1)").ok());
 }
 
+TEST_F(TransactionCountTest, CountsThatAreNoneAreFatal) {
+    ASSERT_TRUE(take("b", "").ok());
+    ASSERT_TRUE(take("c", "a").ok());
+    expect_missing(end(1, R"("public.a":null)"), "of table public.a, but 1 were received");
+    EXPECT_EQ(take("e", "", R"("events":1,"tables":null,)").code(), StatusCode::fatal);
+    EXPECT_EQ(take("e", "", R"("events":null,"tables":{"public.a":1},)").code(), StatusCode::fatal);
+    EXPECT_TRUE(end(1, R"("public.a":1)").ok());
+}
+
 TEST_F(TransactionCountTest, NothingIsLeftOfTheTransactionBefore) {
     ASSERT_TRUE(take("b", "").ok());
     for (const char* const table : {"a", "b", "a"})

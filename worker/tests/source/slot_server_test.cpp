@@ -123,19 +123,21 @@ TEST_F(SlotOnServer, creation_that_waits_says_for_whom) {
     const auto before = spdlog::default_logger();
     spdlog::set_default_logger(
         std::make_shared<spdlog::logger>("test", std::make_shared<spdlog::sinks::ostream_sink_mt>(log)));
-    run("CREATE TABLE public.t (id int)");
+    run("CREATE TABLE public.t (id int, name text)");
     std::unique_ptr<pq::Connection> writer;
     connect(dsn_, writer);
-    run(*writer, "BEGIN; INSERT INTO public.t VALUES (1)");
+    const std::string pid = value(*writer, "SELECT pg_backend_pid()");
+    run(*writer, "BEGIN");
+    run(*writer, "INSERT INTO public.t\nVALUES (1, 'Ada''s secret')");
     const auto give_up = std::chrono::steady_clock::now() + std::chrono::milliseconds(3500);
     const Status stopped = SnapshotSlot::create(dsn_, "cdc test", slot_name(), [&] {
                                return std::chrono::steady_clock::now() > give_up;
                            }).status();
     spdlog::set_default_logger(before);
     EXPECT_EQ(stopped.code(), StatusCode::retry);
-    EXPECT_THAT(log.str(), HasSubstr("waits for the transaction of process " +
-                                     value(*writer, "SELECT pg_backend_pid()") + " (role "));
+    EXPECT_THAT(log.str(), HasSubstr("waits for the transaction of process " + pid + " (role "));
     EXPECT_THAT(log.str(), HasSubstr("idle in transaction"));
+    EXPECT_THAT(log.str(), HasSubstr(": INSERT INTO public.t VALUES (1, '...''...')"));
 }
 
 TEST_F(SlotOnServer, a_slot_that_is_there_already_is_not_made_again) {

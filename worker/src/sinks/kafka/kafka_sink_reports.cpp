@@ -78,7 +78,11 @@ void KafkaSink::registration_refused() {
 Status KafkaSink::reason_behind(rd_kafka_resp_err_t error, Status otherwise) {
     const bool broken = transactions_ && error == RD_KAFKA_RESP_ERR__STATE;
     purged_ = purged_ || broken;
-    if (broken || error == RD_KAFKA_RESP_ERR__FATAL) serve(milliseconds(0));
+    const bool fatal = error == RD_KAFKA_RESP_ERR__FATAL;
+    if (broken || fatal) serve(milliseconds(0));
+    // librdkafka marks the producer a moment before it puts the reason into the queue.
+    for (int round = 0; fatal && failure_.ok() && round < 5; ++round)
+        serve(step);
     return failure_.ok() ? otherwise : failure_;
 }
 

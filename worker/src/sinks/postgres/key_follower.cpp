@@ -53,9 +53,16 @@ Status add_primary_key(Session& session, const TargetName& target, const std::st
         if (!name.ok()) return name.status();
         list += (list.empty() ? "" : ", ") + *name;
     }
-    return session.run_script("making (" + list + ") the primary key of projection table " + target.display(),
-                              "DELETE FROM " + quoted + " WHERE \"_deleted\"; ALTER TABLE " + quoted +
-                                  " ADD PRIMARY KEY (" + list + ")");
+    const Status made =
+        session.run_script("making (" + list + ") the primary key of projection table " + target.display(),
+                           "DELETE FROM " + quoted + " WHERE \"_deleted\"; ALTER TABLE " + quoted +
+                               " ADD PRIMARY KEY (" + list + ")");
+    if (made.code() != StatusCode::fatal && made.code() != StatusCode::reject) return made;
+    // The stream tells nothing of the rows that are there already.
+    return Status::fatal(made.message(),
+                         "where the source's key column was renamed: ALTER TABLE " + target.display() +
+                             " RENAME COLUMN <its name so far> TO <its name now>; where the key is of other "
+                             "columns: fill them in the rows that are there; then start again");
 }
 
 bool same_columns(std::vector<std::string> one, std::vector<std::string> other) {

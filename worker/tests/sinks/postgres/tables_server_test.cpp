@@ -149,6 +149,23 @@ TEST_F(Tables, ASchemaEventAddsTheColumnBeforeAnyRow) {
     EXPECT_EQ(catalog_.asked, asked) << "the definition came with the event";
 }
 
+TEST_F(Tables, AKeyColumnThatWasRenamedIsRefusedWithTheWayOut) {
+    start();
+    ok(apply_one());
+    catalog_.tables["public.orders"][2] = define({{"number", "integer"}, {"qty", "integer"}});
+    Row row = inserted("2", R"({"number":2,"qty":1})");
+    row.key = R"({"number":2})";
+    row.schema_version = 2;
+    const std::vector<SlicePtr> slices = next({row});
+    const Status status = write(slices);
+    EXPECT_THAT(status.hint(), HasSubstr("ALTER TABLE public.orders RENAME COLUMN"));
+    sink_->close();
+    run("ALTER TABLE orders RENAME COLUMN id TO number");
+    start();
+    ok(write(slices));
+    EXPECT_EQ(rows("SELECT number FROM orders ORDER BY 1"), "1\n2\n");
+}
+
 TEST_F(Tables, ATypeThatChangesIsRefusedWithTheLineThatFollowsIt) {
     start();
     ok(apply_one());

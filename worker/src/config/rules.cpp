@@ -1,6 +1,8 @@
 #include "config/rules.h"
 
 #include <algorithm>
+#include <array>
+#include <cctype>
 #include <string_view>
 
 #include "config/dsn.h"
@@ -113,6 +115,15 @@ Verdict check_identifier(const std::string& text) {
     return Complaint{"is not an SQL name", "a name has 1 to 63 bytes"};
 }
 
+// As librdkafka has them; it takes an address with any other for one that never answers.
+bool is_kafka_protocol(std::string_view name) {
+    static constexpr std::array<std::string_view, 4> known = {"plaintext", "ssl", "sasl_plaintext",
+                                                              "sasl_ssl"};
+    std::string lower(name);
+    std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return std::tolower(c); });
+    return std::ranges::find(known, lower) != known.end();
+}
+
 Verdict check_brokers(const std::string& text) {
     const std::string_view list = text;
     for (std::size_t at = 0; at <= list.size();) {
@@ -120,7 +131,12 @@ Verdict check_brokers(const std::string& text) {
         const std::string_view one = list.substr(at, end - at);
         const std::size_t colon = one.rfind(':');
         const bool port = colon != one.npos && !one.ends_with(']');
-        const std::string_view host = port ? one.substr(0, colon) : one;
+        std::string_view host = port ? one.substr(0, colon) : one;
+        if (const std::size_t protocol = host.find("://"); protocol != host.npos) {
+            if (!is_kafka_protocol(host.substr(0, protocol)))
+                return Complaint{"is not a list of brokers", "write it like kafka1:9092,kafka2:9092"};
+            host.remove_prefix(protocol + 3);
+        }
         if (host.empty() || host.find_first_of(" \t") != host.npos ||
             (port && !consists_of(one.substr(colon + 1), {digits})))
             return Complaint{"is not a list of brokers", "write it like kafka1:9092,kafka2:9092"};

@@ -135,10 +135,11 @@ TEST(Refusal, RefusesBadSinks) {
                 HasSubstr("the embedded cluster is gone"));
     EXPECT_THAT(refused(with_sink("kafka: {brokers: \"a:1\", embedded: true}")),
                 HasSubstr("remove one of the two"));
-    for (const char* brokers : {"a:b", "a,,b", ",", "a b", ":9092", "a:1,"})
+    for (const char* brokers : {"a:b", "a,,b", ",", "a b", ":9092", "a:1,", "http://a:1", "ssl://:1"})
         EXPECT_THAT(refused(with_sink(std::string("kafka: {brokers: \"") + brokers + "\"}")),
                     HasSubstr("is not a list of brokers"))
             << brokers;
+    EXPECT_TRUE(load(with_sink("kafka: {brokers: \"SASL_SSL://a:1,b\"}")).config);
     for (const char* name :
          {"{schema}.all", "{table}", "a.b.{table}", ".{table}", "{table}.", "{schema}.{tabel}_{table}"})
         EXPECT_THAT(refused(with_sink(std::string("postgres: {dsn: dbname=a, table: \"") + name + "\"}")),

@@ -130,18 +130,8 @@ SKIP:
 {
 	skip 'slots are synchronised to standbys from PostgreSQL 17 on', 1
 	  if `postgres --version` =~ /\b(1[0-6])\./;
-	my $at = set_up(
-		primary => { synchronized_standby_slots => 'standby' },
-		slot    => { failover => \1 },
-		standby => sub { my ($primary) = @_;
-			return sprintf("sync_replication_slots = on\nsynchronized_standby_slots = ''\nprimary_conninfo = 'host=%s port=%d dbname=postgres'\n",
-				$primary->host, $primary->port); });
+	my $at = set_up_with_slot();
 	my $standby = $at->{standby};
-	is($at->{primary}->safe_psql('postgres', "SELECT failover FROM pg_replication_slots WHERE slot_name = '$at->{name}'"), 't',
-		'the slot is marked for failover');
-	ok($standby->poll_query_until('postgres',
-			"SELECT synced AND NOT temporary FROM pg_replication_slots WHERE slot_name = '$at->{name}'"),
-		'the standby keeps it');
 	add($at, $at->{primary});
 	caught_up($at);
 	promote($at);
@@ -153,5 +143,53 @@ SKIP:
 		'each transaction was applied once');
 	is($at->{worker}->stop, 0, 'a clean stop');
 	finish($at);
+
+	# The same, while the old primary and its worker live on: the standby is promoted beside them.
+	$at = set_up_with_slot();
+	my ($old, $primary) = @$at{qw(worker primary)};
+	$standby = $at->{standby};
+	add($at, $primary);
+	caught_up($at);
+	$standby->promote;
+	my $new = $at->{worker} = CdcTest::Worker->new(%{ $at->{settings} }, dsn => dsn($standby, 'shop'));
+	$new->{logfile} .= '.new';
+	$new->start;
+	ok(wait_slot_active($standby, $at->{name}), 'a second worker goes on from the slot of the new primary') or diag($new->log);
+	add($at, $standby);
+	$primary->safe_psql('shop', 'INSERT INTO t VALUES (100)');
+	$new->forget_log;
+	$old->kill9;
+	foreach my $start (1 .. 3)
+	{
+		$old->configure(%{ $at->{settings} }, dsn => dsn($primary, 'shop'));
+		$old->start;
+		is($old->wait_exit(60), 1, "start $start at the old primary, which has its slot still: refused") or diag($old->log);
+		like($old->log, qr/is of timeline 2, but the source is on timeline 1.*hint: .*left behind/, 'and says why');
+		add($at, $standby);
+	}
+	is($new->log, '', 'the other is not disturbed');
+	is(projected($at, "SELECT string_agg(id::text, ',' ORDER BY id) FROM t WHERE NOT _deleted"), '1,2,3,4,5,6,7',
+		'nothing is missing, and nothing of the old primary has come after the promotion');
+	is(projected($at, "SELECT count(*), count(DISTINCT commit_lsn) FROM projection_ledger WHERE batch_id <> 'snapshot'"), '6|6',
+		'each transaction was applied once');
+	is($new->stop, 0, 'a clean stop');
+	finish($at);
 }
 done_testing();
+
+# As set_up, with a slot that the standby keeps too.
+sub set_up_with_slot
+{
+	my $at = set_up(
+		primary => { synchronized_standby_slots => 'standby' },
+		slot    => { failover => \1 },
+		standby => sub { my ($primary) = @_;
+			return sprintf("sync_replication_slots = on\nsynchronized_standby_slots = ''\nprimary_conninfo = 'host=%s port=%d dbname=postgres'\n",
+				$primary->host, $primary->port); });
+	is($at->{primary}->safe_psql('postgres', "SELECT failover FROM pg_replication_slots WHERE slot_name = '$at->{name}'"), 't',
+		'the slot is marked for failover');
+	ok($at->{standby}->poll_query_until('postgres',
+			"SELECT synced AND NOT temporary FROM pg_replication_slots WHERE slot_name = '$at->{name}'"),
+		'the standby keeps it');
+	return $at;
+}

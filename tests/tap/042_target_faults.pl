@@ -126,6 +126,6 @@ sub arrives
 	my ($name) = @_;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	my $mark = one_value($node, 'shop', "UPDATE pair SET v = v + 1 WHERE id = 1 RETURNING v");
-	return ok(wait_until(sub { ($target->psql('projection', 'SELECT v FROM pair WHERE id = 1'))[1] // '' eq $mark }), "$name: events arrive")
+	return ok(wait_until(sub { (($target->psql('projection', 'SELECT v FROM pair WHERE id = 1'))[1] // '') eq $mark }), "$name: events arrive")
 	  || diag($worker->log);
 }

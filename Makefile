@@ -75,9 +75,12 @@ format: ## apply the format rules
 asan tsan: ## the worker's tests under a sanitizer
 	.ci/check worker:$@
 
+check-sanitizers: ## the worker's tests, and nearly all of the whole way, under ASan, UBSan and TSan: hours
+	CDC_SANITIZE=whole .ci/check worker:asan worker:tsan tap:asan tap:tsan integration:asan integration:tsan
+
 clean: ## remove what was built
 	-$(MAKE) -C plugin PG_CONFIG='$(PG_CONFIG)' clean
 	rm -rf build
 
 .PHONY: all help plugin worker worker-tests install check check-plugin check-proofs check-worker check-tap check-integration fuzz plugin-asan check-symbols \
-	demo bench bench-decode bench-projection bench-worker lint format asan tsan clean
+	demo bench bench-decode bench-projection bench-worker lint format asan tsan check-sanitizers clean

@@ -56,7 +56,8 @@ Exit codes:
 constexpr const char* const snapshot_footer =
     R"(Reads the present rows of tables into the stream of a pipeline that runs, between the changes to them. The
 requests are rows of cdc_envelope.snapshot_signal in the source's database; the worker must be allowed to SELECT, UPDATE
-and, for start, INSERT there.
+and, for start, INSERT there. A table without a key has to be named with --table: the stream of all tables halts
+while it is read.
 
 Examples:
   cdc-worker snapshot start -c worker.yaml --table public.booking
@@ -133,7 +134,8 @@ void add_snapshot(CLI::App& app, Command& result, std::string& action) {
         ->check(word_of({"start", "pause", "resume", "stop", "status"}));
     add_common(*snapshot, result);
     snapshot
-        ->add_option("--table", result.table, "only this table, as schema.table; all captured ones otherwise")
+        ->add_option("--table", result.table,
+                     "only this table, as schema.table; all captured ones with a key otherwise")
         ->type_name("TABLE");
     snapshot->add_option("--where", result.where, "start: only the rows for which this SQL condition holds")
         ->type_name("SQL");

@@ -4,6 +4,7 @@
 
 #include "cli/exit_code.h"
 #include "source/captured_tables.h"
+#include "source/key_chunk.h"
 #include "source/snapshot_requests.h"
 #include "source/snapshot_signal.h"
 #include "source/source_connection.h"
@@ -22,6 +23,12 @@ Name split(const std::string& name) {
     return {name.substr(0, dot), name.substr(dot + 1)};
 }
 
+const char* why_left_out(const source::CapturedTable& table) {
+    if (table.unlogged) return "it is unlogged";
+    return table.has_key ? "its key is masked"
+                         : "it has no key, and would halt the stream: name it with --table";
+}
+
 Result<int> start(pq::Connection& sql, const cli::Command& command, const config::Pipeline& pipeline) {
     auto tables = source::captured_tables(sql, pipeline.source);
     if (!tables.ok()) return tables.status();
@@ -30,12 +37,15 @@ Result<int> start(pq::Connection& sql, const cli::Command& command, const config
     for (const source::CapturedTable& table : *tables) {
         if (!command.table.empty() && (table.schema != wanted.schema || table.table != wanted.table))
             continue;
-        // All that can be read so; a table that is named is judged by the worker, which says why not.
-        if (command.table.empty() && (table.unlogged || !table.has_key)) {
-            std::fprintf(stderr, "%s: table %s is left out: %s\n", pipeline.name.c_str(),
-                         source::display_name(table).c_str(),
-                         table.unlogged ? "it is unlogged" : "it has no key");
-            continue;
+        // All that can be read without halting the stream; a table that is named is judged by the worker.
+        if (command.table.empty()) {
+            const auto beside = source::can_be_read_beside(sql, pipeline.source, table);
+            if (!beside.ok()) return beside.status();
+            if (!*beside) {
+                std::fprintf(stderr, "%s: table %s is left out: %s\n", pipeline.name.c_str(),
+                             source::display_name(table).c_str(), why_left_out(table));
+                continue;
+            }
         }
         const auto asked =
             source::request_snapshot(sql, pipeline.source.slot, table.schema, table.table, command.where);

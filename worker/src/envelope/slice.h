@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,15 @@ enum class SliceKind {
     transaction,  // committed changes, in commit order
     snapshot,     // rows read under a snapshot (op r): the slot's, or one beside the stream
     message,      // one non-transactional logical message: belongs to no commit, moves no position
+};
+
+// A table that has no key is read anew as a whole (docs/snapshots.md): nothing tells its rows from those that
+// a sink has, so a sink that keeps rows as tables lets those of this one go first. Names as the source has
+// them, unquoted.
+struct Refill {
+    std::string schema, table;
+    bool begins = false;  // with this slice's first row: all that the sink has of the table goes before it
+    bool ends = false;    // with this slice: the table is whole
 };
 
 struct Slice {
@@ -45,6 +55,7 @@ struct Slice {
     // Of it: 1 for a range of the first snapshot, 2, 3, … for what follows in the order of the slices; 0
     // without one, and where nobody asks whether it is durable.
     std::uint64_t progress_number = 0;
+    std::optional<Refill> refill;
     ByteBudget::Lease lease;
 
     Slice() = default;

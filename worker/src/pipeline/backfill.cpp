@@ -67,6 +67,11 @@ Status Backfill::take_up(const Signal& signal) {
     auto table = source::describe_table(*sql_, parts_.config.source, signal.schema, signal.table);
     if (!table.ok()) return table.status().code() == StatusCode::retry ? table.status() : Status{};
     table_ = std::move(*table);
+    if (table_.in_one_pass) {  // all of it or nothing
+        const std::lock_guard lock(mutex_);
+        if (progress->done) progress_ = *progress;
+        return {};
+    }
     log_info("pipeline {}: snapshot {} of {} goes on behind its chunk {}", parts_.config.name, signal.id,
              source::display_name(table_.table), progress->chunks);
     activate(*progress);
@@ -85,6 +90,7 @@ void Backfill::activate(RunProgress progress) {
 }
 
 bool Backfill::waits() const {
+    if (gate_.is_awaited()) return true;
     const std::lock_guard lock(mutex_);
     return window_ && window_->is_open();
 }

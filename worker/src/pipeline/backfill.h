@@ -27,9 +27,12 @@
 #include "envelope/slice.h"
 #include "incremental/chunk_window.h"
 #include "incremental/run_progress.h"
+#include "pipeline/sink_group.h"
 #include "pipeline/slice_builder.h"
 #include "pipeline/statistics.h"
+#include "pipeline/stream_gate.h"
 #include "source/key_chunk.h"
+#include "source/snapshot.h"
 #include "source/snapshot_signal.h"
 
 namespace cdc {
@@ -43,6 +46,8 @@ class Backfill {
         Statistics& statistics;
         // Of each sink: the progress that it stores; empty where it keeps none, or has none yet.
         std::vector<std::string> stored;
+        SinkGroup& sinks;
+        std::string table_sink = {};  // the name of a sink that keeps rows as tables, if there is one
     };
     explicit Backfill(Parts parts);
     ~Backfill();
@@ -60,13 +65,17 @@ class Backfill {
     Result<std::vector<SlicePtr>> take_due(Lsn reached);
     // The pipeline's thread: every sink has stored the progress of this number (SinkGroup::durable_progress).
     void stored(std::uint64_t number);
-    // Any thread: a chunk waits for the stream to come to its mark.
+    // Any thread: a chunk waits for the stream to come to its mark, or a pass to its point.
     bool waits() const;
-    // Signalled when a chunk begins to wait.
+    // Signalled when a chunk or a pass begins to wait, and when the stream may go on.
     const EventFd& changed() const { return changed_; }
+    // Where the stream halts for a table that is read in one pass. The pipeline's thread.
+    StreamGate& gate() { return gate_; }
 
   private:
     using Signal = source::SnapshotSignal;
+    static constexpr const char* not_whole =
+        "what sinks have of the table is not whole until it is read again";
     // What take_due made of the last chunk.
     struct Delivered {
         bool whole = false;
@@ -83,6 +92,18 @@ class Backfill {
     Status take_up(const Signal& signal);
     Status read_table(Signal& signal);
     Status read_one(Signal& signal);
+    Status read_in_one_pass(Signal& signal);
+    Status check_pass(const Signal& signal) const;
+    Status pass(Signal& signal);
+    Result<source::SnapshotReader> open_pass(const Signal& signal, const source::StopCheck& leave_off,
+                                             Lsn& point);
+    Result<bool> wait_for_halt(Signal& signal, Lsn point);
+    Status fill_halt(Signal& signal, source::SnapshotReader& reader, Lsn point,
+                     std::optional<source::SnapshotRows> rows, const source::StopCheck& leave_off);
+    bool put_in(Signal& signal, const std::shared_ptr<Slice>& slice);
+    Status tell_of_pass(Signal& signal);
+    Status tell_progress(const Signal& signal);
+    bool is_left_off(Signal& signal);
     Status heed(Signal& signal);
     Status wait_for_writers(Signal& signal);
     Status forget_seen();
@@ -107,6 +128,12 @@ class Backfill {
     // Since when, from how many rows on, and when it was last said how far the run under way is.
     std::chrono::steady_clock::time_point began_, told_;
     std::int64_t rows_before_ = 0;
+    // Of a pass: when it was last looked what is wanted and reported; the number of the progress that ends
+    // it.
+    std::chrono::steady_clock::time_point looked_, reported_;
+    std::uint64_t pass_number_ = 0;
+    bool emptied_ = false;  // the sinks' tables have let their rows go for it
+    StreamGate gate_;
     SliceBuilder builder_;  // the pipeline's thread
 
     mutable std::mutex mutex_;                        // guards what follows

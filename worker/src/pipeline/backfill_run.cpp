@@ -115,7 +115,7 @@ Status Backfill::end(Signal& signal, const char* state, const std::string& messa
 Status Backfill::handle(Signal signal) {
     const bool under_way = [&] {
         const std::lock_guard lock(mutex_);
-        return window_ && progress_.signal == signal.id;
+        return (window_ || progress_.done) && progress_.signal == signal.id;
     }();
     if (!under_way) {
         signal.run_id = random_id();
@@ -147,11 +147,13 @@ Status Backfill::heed(Signal& signal) {
 
 Status Backfill::read_table(Signal& signal) {
     CDC_RETURN_IF_ERROR(heed(signal));
-    if (signal.wanted == "stop") return end(signal, "stopped", "");
+    if (signal.wanted == "stop")
+        return end(signal, "stopped", std::exchange(emptied_, false) ? not_whole : "");
     auto table = source::describe_table(*sql_, parts_.config.source, signal.schema, signal.table);
     if (!table.ok()) return table.status();
     table_ = std::move(*table);
     signal.estimated_rows = table_.table.estimated_rows;
+    if (table_.in_one_pass) return read_in_one_pass(signal);
     bool fresh = false;
     {
         const std::lock_guard lock(mutex_);
@@ -252,6 +254,10 @@ Status Backfill::progressed(Signal& signal, const Delivered& delivered) {
         const std::lock_guard lock(mutex_);
         signal.chunks = progress_.chunks;
     }
+    return tell_progress(signal);
+}
+
+Status Backfill::tell_progress(const Signal& signal) {
     tell_statistics(parts_.statistics, signal);
     const auto now = std::chrono::steady_clock::now();
     if (now - told_ >= tell_interval) {

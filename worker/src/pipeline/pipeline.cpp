@@ -121,7 +121,9 @@ Status Pipeline::run_with(SinkGroup& sinks) {
     if (config_.slot.failover)
         CDC_RETURN_IF_ERROR(source::ensure_failover(source.dsn, application_name_, source.slot));
 
-    Backfill backfill({config_, application_name_, budget_, statistics_, snapshot_progress_});
+    const auto tables = std::ranges::find_if(sinks_, [](const auto& sink) { return sink->keeps_tables(); });
+    Backfill backfill({config_, application_name_, budget_, statistics_, snapshot_progress_, sinks,
+                       tables == sinks_.end() ? "" : (*tables)->name()});
     CDC_RETURN_IF_ERROR(backfill.start());
     CDC_RETURN_IF_ERROR(stream->start(source.slot, *start_lsn, source::stream_options(source)));
     CDC_RETURN_IF_ERROR(failpoint("stream_started"));

@@ -74,7 +74,14 @@ Status StreamLoop::read_available() {
 
 Status StreamLoop::read_turn() {
     for (int i = 0; i < kMessagesPerTurn; ++i) {
-        more_ = parts_.budget.has_room();
+        const bool halted = parts_.backfill.gate().is_halted();
+        if (halted_.slice && !halted) {
+            const Halted next = std::exchange(halted_, {});
+            next.slice->lease = parts_.budget.take(next.bytes);
+            CDC_RETURN_IF_ERROR(accept(next.slice, next.sent_at_us));
+            continue;
+        }
+        more_ = !halted && parts_.budget.has_room();
         if (!more_) {
             // Who does not listen can't tell whether somebody speaks.
             last_heard_ = Clock::now();
@@ -99,8 +106,19 @@ Status StreamLoop::read_turn() {
 Status StreamLoop::take(const source::XLogData& data) {
     const auto slice = builder_.stream_slice(data.payload);
     if (!slice.ok()) return slice.status();
-    Slice& taken = **slice;
-    if (taken.first) CDC_RETURN_IF_ERROR(write_due(taken.commit_lsn));
+    return accept(*slice, data.sent_at_us);
+}
+
+Status StreamLoop::accept(const std::shared_ptr<Slice>& slice, std::int64_t sent_at_us) {
+    Slice& taken = *slice;
+    if (taken.first) {
+        CDC_RETURN_IF_ERROR(write_due(taken.commit_lsn));
+        if (halts_at(taken.commit_lsn)) {
+            halted_ = {slice, sent_at_us, taken.lease.bytes()};
+            taken.lease.release();
+            return {};
+        }
+    }
     CDC_RETURN_IF_ERROR(parts_.backfill.observe(taken));
     Statistics& statistics = parts_.statistics;
     const auto marks = static_cast<std::int64_t>(taken.first) + static_cast<std::int64_t>(taken.last);
@@ -114,11 +132,20 @@ Status StreamLoop::take(const source::XLogData& data) {
     }
     if (taken.kind == SliceKind::transaction) {
         newest_commit_ = taken.commit_lsn;
-        taken.behind = std::chrono::microseconds(data.sent_at_us - taken.commit_time_us);
+        taken.behind = std::chrono::microseconds(sent_at_us - taken.commit_time_us);
         may_nap_ = taken.behind >= kFarBehind;
     }
-    keep(*slice);
+    keep(slice);
     return failpoint("slice_received");
+}
+
+// A table is to be put here whole: from now on its reader alone writes to the sinks.
+bool StreamLoop::halts_at(Lsn reached) {
+    StreamGate& gate = parts_.backfill.gate();
+    if (!gate.is_due(reached)) return false;
+    hand_on();
+    gate.halt();
+    return true;
 }
 
 // Slices go to the sinks together where many have come: each time costs locks and may wake threads.
@@ -143,6 +170,7 @@ Status StreamLoop::take(const source::Keepalive& keepalive) {
     CDC_RETURN_IF_ERROR(write_due(received_));
     hand_on();
     parts_.sinks.advance(received_);
+    halts_at(received_);
     return {};
 }
 
@@ -210,6 +238,10 @@ Status StreamLoop::send_feedback() {
 
 // The open transaction is given half of the time to end; it is abandoned then (the slot sends it again).
 bool StreamLoop::may_finish() {
+    if (parts_.backfill.gate().is_halted()) {
+        parts_.backfill.gate().shut();
+        return true;
+    }
     if (!builder_.in_transaction()) return true;
     if (stop_deadline_ == Clock::time_point::max()) {
         stop_deadline_ = parts_.stop.since() + parts_.config.shutdown_timeout / 2;
@@ -228,7 +260,7 @@ Status StreamLoop::finish() {
         ::poll(nullptr, 0, 5);
     }
     const Status flushed = parts_.sinks.flush_status();
-    left_nothing_ = flushed.ok() && !builder_.in_transaction();
+    left_nothing_ = flushed.ok() && !builder_.in_transaction() && !halted_.slice;
     if (!flushed.ok()) {
         log_warning("pipeline {}: stopped before everything was durable, it will be sent again: {}",
                     parts_.config.name, flushed.to_string());
@@ -242,7 +274,8 @@ void StreamLoop::wait(Clock::time_point until) {
     // A stop signal stays readable: it is waited for only until it has been seen.
     const int stop_fd = parts_.stop.requested() ? -1 : parts_.stop.fd();
     const bool nap = std::exchange(may_nap_, false);
-    const int stream_fd = parts_.budget.has_room() && !nap ? parts_.stream.fd() : -1;
+    const bool reads = parts_.budget.has_room() && !nap && !parts_.backfill.gate().is_halted();
+    const int stream_fd = reads ? parts_.stream.fd() : -1;
     std::array<pollfd, 5> fds = {pollfd{stream_fd, POLLIN, 0}, pollfd{parts_.sinks.changed().fd(), POLLIN, 0},
                                  pollfd{parts_.room.fd(), POLLIN, 0}, pollfd{stop_fd, POLLIN, 0},
                                  pollfd{parts_.backfill.changed().fd(), POLLIN, 0}};

@@ -61,6 +61,8 @@ class StreamLoop {
     Status read_turn();
     Status take(const source::XLogData& data);
     Status take(const source::Keepalive& keepalive);
+    Status accept(const std::shared_ptr<Slice>& slice, std::int64_t sent_at_us);
+    bool halts_at(Lsn reached);
     Status write_due(Lsn reached);
     void keep(SlicePtr slice);
     void hand_on();
@@ -83,6 +85,14 @@ class StreamLoop {
     std::vector<SlicePtr> kept_;  // of this turn, for the sinks
     std::size_t kept_bytes_ = 0;
     std::uint64_t stored_progress_ = 0;  // that the backfill knows of
+    // What came when the stream was to halt in front of it (stream_gate.h), without its lease: who fills the
+    // halt needs the room.
+    struct Halted {
+        std::shared_ptr<Slice> slice;
+        std::int64_t sent_at_us = 0;
+        std::size_t bytes = 0;  // of the lease
+    };
+    Halted halted_;
     bool left_nothing_ = false;
     bool more_ = false;             // the stream may hold more that needs no waiting
     bool may_nap_ = false;          // the newest transaction is far behind; until the nap has been taken

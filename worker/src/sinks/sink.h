@@ -80,6 +80,8 @@ class Sink {
     // Whether this sink stores its position with its data. One that does not starts from the slot's
     // confirmed_flush_lsn and may see whole transactions again (at least once).
     virtual bool keeps_position() const = 0;
+    // Whether rows are kept as rows of tables, from which those of one table can be removed (Slice::refill).
+    virtual bool keeps_tables() const { return false; }
     // Nothing where no position is stored yet, or the sink keeps none.
     virtual Result<std::optional<StoredPosition>> stored_position() = 0;
 

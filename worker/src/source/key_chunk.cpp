@@ -39,15 +39,10 @@ Result<CapturedTable> find_captured(pq::Connection& sql, const config::Source& s
                          "and the slot's policy");
 }
 
-Status check_key(const config::Source& source, const KeyTable& table) {
+Status check_table(const config::Source& source, const KeyTable& table) {
     const std::string name = display_name(table.table);
     if (table.table.unlogged) {
         return Status::fatal("table " + name + " is unlogged: its changes are not in the WAL");
-    }
-    if (table.key.empty()) {
-        return Status::fatal(
-            "table " + name + " has no key, so its rows can't be put between their changes",
-            "give it a primary key, or take the initial snapshot again, which reads it in one pass");
     }
     for (const KeyTable::Column& column : table.key) {
         const std::string prefix = name + "." + column.name + ":";
@@ -309,7 +304,8 @@ Result<KeyTable> describe_table(pq::Connection& sql, const config::Source& sourc
     for (int row = 0; row < ancestors->count(); ++row)
         found.names.ancestors.push_back(
             {std::string(ancestors->text(row, 0)), std::string(ancestors->text(row, 1))});
-    CDC_RETURN_IF_ERROR(check_key(source, found));
+    CDC_RETURN_IF_ERROR(check_table(source, found));
+    found.in_one_pass = found.key.empty();
     return found;
 }
 
@@ -321,7 +317,7 @@ Result<bool> can_be_read_beside(pq::Connection& sql, const config::Source& sourc
     if (!masked) return true;
     const auto described = describe_table(sql, source, table.schema, table.table);
     if (described.status().code() == StatusCode::retry) return described.status();
-    return described.ok();
+    return described.ok() && !described->in_one_pass;
 }
 
 Result<ReadChunk> read_chunk(pq::Connection& sql, const config::Source& source, const KeyTable& table,

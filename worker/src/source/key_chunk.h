@@ -38,13 +38,16 @@ struct KeyTable {
     std::string quoted;  // name, for SQL
     std::vector<Column> key;
     incremental::TableNames names;
+    // It has no key: nothing tells which of its rows a change is of, so that it can only be read as a whole,
+    // in one pass.
+    bool in_one_pass = false;
 };
 
-// Fatal where the pipeline doesn't capture the table, or can't read it so: no key, a masked key, unlogged.
+// Fatal where the pipeline doesn't capture the table, it is unlogged, or its key is masked.
 Result<KeyTable> describe_table(pq::Connection& sql, const config::Source& source, const std::string& schema,
                                 const std::string& table);
 
-// Whether describe_table would take the table.
+// Whether the table can be read in chunks, by its key.
 Result<bool> can_be_read_beside(pq::Connection& sql, const config::Source& source,
                                 const CapturedTable& table);
 

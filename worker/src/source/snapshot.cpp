@@ -55,11 +55,9 @@ Result<SnapshotReader> SnapshotReader::connect(Shared shared, StopCheck stop) {
     return reader;
 }
 
-Result<SnapshotReader> SnapshotReader::open(const std::string& dsn, const std::string& application_name,
-                                            const config::Source& source, const std::string& snapshot_name,
-                                            Lsn consistent_point, StopCheck stop,
-                                            const config::Snapshot& snapshot) {
-    auto reader = connect({dsn, application_name, snapshot_name, {}, {}, 0}, std::move(stop));
+Result<SnapshotReader> SnapshotReader::open_without_plan(Shared shared, const config::Source& source,
+                                                         Lsn consistent_point, StopCheck stop) {
+    auto reader = connect(std::move(shared), std::move(stop));
     CDC_RETURN_IF_ERROR(reader.status());
     CDC_RETURN_IF_ERROR(check_extension(reader->connection_).in("snapshot"));
     auto time = transaction_time(reader->connection_);
@@ -68,8 +66,35 @@ Result<SnapshotReader> SnapshotReader::open(const std::string& dsn, const std::s
     auto arguments = encode_arguments(reader->connection_, source, consistent_point, *time);
     CDC_RETURN_IF_ERROR(arguments.status().in("snapshot"));
     reader->shared_.encode_arguments = *arguments;
+    return reader;
+}
+
+Result<SnapshotReader> SnapshotReader::open(const std::string& dsn, const std::string& application_name,
+                                            const config::Source& source, const std::string& snapshot_name,
+                                            Lsn consistent_point, StopCheck stop,
+                                            const config::Snapshot& snapshot) {
+    auto reader = open_without_plan({dsn, application_name, snapshot_name, {}, {}, 0}, source,
+                                    consistent_point, std::move(stop));
+    CDC_RETURN_IF_ERROR(reader.status());
     CDC_RETURN_IF_ERROR(reader->plan(source, snapshot).in("snapshot"));
     CDC_RETURN_IF_ERROR(reader->ask_for_xmin().in("snapshot"));
+    return reader;
+}
+
+// A comment at the end of a condition must not reach further than the condition.
+Result<SnapshotReader> SnapshotReader::open_table(const std::string& dsn, const std::string& application_name,
+                                                  const config::Source& source,
+                                                  const std::string& snapshot_name, Lsn consistent_point,
+                                                  StopCheck stop, CapturedTable table,
+                                                  const std::string& condition) {
+    auto reader = open_without_plan({dsn, application_name, snapshot_name, {}, {}, 0}, source,
+                                    consistent_point, std::move(stop));
+    CDC_RETURN_IF_ERROR(reader.status());
+    CDC_RETURN_IF_ERROR(check_condition(reader->connection_, table));
+    if (!condition.empty())
+        table.where = table.where.empty() ? condition : "(" + table.where + "\n) AND (" + condition + "\n)";
+    constexpr bool by_pages = false;
+    reader->plan_ = std::make_shared<SnapshotPlan>(std::vector{std::move(table)}, 0, by_pages);
     return reader;
 }
 

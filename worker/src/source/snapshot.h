@@ -47,6 +47,12 @@ class SnapshotReader {
                                        const config::Source& source, const std::string& snapshot_name,
                                        Lsn consistent_point, StopCheck stop,
                                        const config::Snapshot& snapshot = {});
+    // The same of this table alone, in one pass, and of it the rows that `condition` (SQL; empty: all) holds
+    // for too.
+    static Result<SnapshotReader> open_table(const std::string& dsn, const std::string& application_name,
+                                             const config::Source& source, const std::string& snapshot_name,
+                                             Lsn consistent_point, StopCheck stop, CapturedTable table,
+                                             const std::string& condition);
     // One more reader of the same snapshot and plan, on a connection of its own.
     Result<SnapshotReader> another() const;
 
@@ -90,6 +96,8 @@ class SnapshotReader {
           chunk_(std::move(stop)) {}
 
     static Result<SnapshotReader> connect(Shared shared, StopCheck stop);
+    static Result<SnapshotReader> open_without_plan(Shared shared, const config::Source& source,
+                                                    Lsn consistent_point, StopCheck stop);
     Status import_snapshot();
     Status plan(const config::Source& source, const config::Snapshot& snapshot);
     Status ask_for_xmin();

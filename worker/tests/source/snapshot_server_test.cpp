@@ -258,5 +258,30 @@ TEST_F(SnapshotOnServer, reading_can_be_stopped_while_a_lock_is_waited_for_or_a_
     EXPECT_EQ(reading.get().code(), StatusCode::retry);
 }
 
+TEST_F(SnapshotOnServer, of_one_table_it_has_what_both_conditions_hold_for) {
+    run("CREATE TABLE public.a (id int, t text); INSERT INTO public.a SELECT i, 'x' FROM generate_series(1, "
+        "9) i;"
+        "CREATE TABLE public.b (id int); INSERT INTO public.b VALUES (1)");
+    take_snapshot();
+    run("INSERT INTO public.a VALUES (4, 'later')");
+    source_.projection = "p";
+    const auto read = [&](const std::string& where, const std::string& condition) {
+        auto sql = open_source_connection(dsn_, "cdc test", pq::Mode::sql);
+        EXPECT_TRUE(sql.ok());
+        auto tables = captured_tables(*sql, source_);
+        EXPECT_TRUE(tables.ok());
+        CapturedTable table = tables->front();
+        table.where = where;
+        auto reader = SnapshotReader::open_table(dsn_, "cdc test", source_, slot_->snapshot_name(),
+                                                 slot_->consistent_point(), {}, table, condition);
+        EXPECT_TRUE(reader.ok()) << reader.status().to_string();
+        return read_all(*reader, 1000)["public.a"].size();
+    };
+    EXPECT_EQ(read("", ""), 9u);
+    EXPECT_EQ(read("id > 3", ""), 6u);
+    EXPECT_EQ(read("", "id < 6 -- the least"), 5u);
+    EXPECT_EQ(read("id > 3 -- or more", "id < 6 OR id = 9"), 3u);
+}
+
 }  // namespace
 }  // namespace cdc::source

@@ -46,6 +46,7 @@ Status Applier::apply_slice(const SlicePtr& slice) {
         if (slice->first && !slice->last && has_load()) CDC_RETURN_IF_ERROR(commit_load());
         load_of_slice_ = sent_loads_ + 1;
     }
+    CDC_RETURN_IF_ERROR(begin_refill(*slice));
     for (const Event& event : slice->events) {
         if (slice->kind == SliceKind::transaction) CDC_RETURN_IF_ERROR(count_.take(event));
         if (event.op == Op::begin || event.op == Op::end) continue;
@@ -58,6 +59,7 @@ Status Applier::apply_slice(const SlicePtr& slice) {
         load_.snapshot = true;
         load_.since = Clock::now();
     }
+    CDC_RETURN_IF_ERROR(note_refill(*slice));
     take_progress(*slice);
     load_.rows += slice->events.size();
     load_.bytes += slice->bytes.size();
@@ -75,6 +77,20 @@ void Applier::take_progress(const Slice& slice) {
     if (slice.snapshot_progress.empty()) return;
     load_.snapshot_progress = slice.snapshot_progress;
     load_.progress_number = std::max(load_.progress_number, slice.progress_number);
+}
+
+// In the transaction of the first rows, so that who reads the projection sees no state without either.
+Status Applier::begin_refill(const Slice& slice) {
+    if (!slice.refill || !slice.refill->begins) return {};
+    CDC_RETURN_IF_ERROR(wait_in_transaction());
+    return tables_.begin_refill(slice.refill->schema, slice.refill->table);
+}
+
+// A table whose first row came with this slice is registered now, and can be marked.
+Status Applier::note_refill(const Slice& slice) {
+    if (!slice.refill || (!slice.refill->begins && !slice.refill->ends)) return {};
+    CDC_RETURN_IF_ERROR(wait_in_transaction());
+    return tables_.mark_refilling(slice.refill->schema, slice.refill->table, !slice.refill->ends);
 }
 
 Status Applier::start(const Slice& slice) {

@@ -131,6 +131,8 @@ class Applier {
     void note(const Event& event, const EventBody& body);
     Status apply_event(const Event& event, const EventBody& body, const SlicePtr& slice);
     void take_progress(const Slice& slice);
+    Status begin_refill(const Slice& slice);
+    Status note_refill(const Slice& slice);
     Status apply_schema_change(const Event& event, const EventBody& body, const SlicePtr& slice);
     Result<const ProjectionTable*> table_of(const Event& event, const EventBody& body);
     Status wait_in_transaction();
@@ -158,6 +160,7 @@ class Applier {
     Status undo(const std::string& sql);
     Status drain();
     Status refuse(const Event& event, const Status& status);
+    Result<bool> may_be_missing(const Event& event);
 
     Session& session_;
     Ledger& ledger_;

@@ -10,6 +10,9 @@ namespace cdc::projection {
 // Savepoints of the halves have one name: the innermost is meant (PostgreSQL docs, SAVEPOINT).
 constexpr const char* undo_half = "ROLLBACK TO SAVEPOINT cdc; RELEASE SAVEPOINT cdc";
 
+// What a statement that has to change a row fails with where there is none: division by zero.
+constexpr std::string_view no_such_row = "22012";
+
 Status Applier::apply_carefully(const SlicePtr& slice) {
     if (failure_.ok()) failure_ = apply_slice_carefully(slice);
     return failure_;
@@ -26,6 +29,7 @@ Status Applier::apply_slice_carefully(const SlicePtr& slice) {
         if (slice->first && has_load()) CDC_RETURN_IF_ERROR(commit_load());
         load_of_slice_ = sent_loads_ + 1;
     }
+    CDC_RETURN_IF_ERROR(begin_refill(*slice));
     for (const Event& event : slice->events) {
         if (slice->kind == SliceKind::transaction) CDC_RETURN_IF_ERROR(count_.take(event));
         if (event.op == Op::begin || event.op == Op::end) continue;
@@ -39,6 +43,7 @@ Status Applier::apply_slice_carefully(const SlicePtr& slice) {
         CDC_RETURN_IF_ERROR(settle());
         CDC_RETURN_IF_ERROR(try_events(slice, 0, slice->events.size()));
     }
+    CDC_RETURN_IF_ERROR(note_refill(*slice));
     if (slice->kind == SliceKind::transaction && !slice->last) return {};
     if (slice->kind == SliceKind::transaction) CDC_RETURN_IF_ERROR(finish_transaction(*slice));
     CDC_RETURN_IF_ERROR(commit_load());
@@ -77,7 +82,21 @@ Status Applier::try_events(const SlicePtr& slice, std::size_t from, std::size_t 
     return try_events(slice, middle, to);
 }
 
+// A row that was not found, of a table whose rows are all to come anew: what was read of it so far is not the
+// whole, and goes before the next reading.
+Result<bool> Applier::may_be_missing(const Event& event) {
+    const bool changes_a_row = event.op == Op::update || event.op == Op::remove;
+    if (!changes_a_row || sqlstate_ != no_such_row) return false;
+    return tables_.is_refilling(event);
+}
+
 Status Applier::refuse(const Event& event, const Status& status) {
+    const Result<bool> missing = may_be_missing(event);
+    if (!missing.ok()) return missing.status();
+    if (*missing) {
+        log_info("left out, as its table is to be read anew: {}", status.message());
+        return {};
+    }
     if (on_reject_ == config::OnReject::stop) return status;
     log_warning("parked in the dead letters: {}", status.to_string());
     ++parked_;

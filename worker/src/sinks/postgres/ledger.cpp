@@ -33,6 +33,7 @@ std::string tables_ddl(const std::string& table) {
     return "CREATE TABLE IF NOT EXISTS " + table +
            " (projection_name text NOT NULL, source_schema text NOT NULL, source_table text NOT NULL, "
            "target_schema text NOT NULL, target_table text NOT NULL, source_id text NOT NULL, "
+           "refilling boolean NOT NULL DEFAULT false, "
            "PRIMARY KEY (projection_name, source_schema, source_table), "
            "UNIQUE (target_schema, target_table))";
 }
@@ -145,22 +146,25 @@ Status Ledger::create_tables(Session& session, const std::string& ledger_schema)
     CDC_RETURN_IF_ERROR(add_column(session, ledger_schema, "form", "text NOT NULL DEFAULT ''"));
     CDC_RETURN_IF_ERROR(add_column(session, ledger_schema, "snapshot_progress", "text"));
     CDC_RETURN_IF_ERROR(add_column(session, ledger_schema, "database", "text NOT NULL DEFAULT ''"));
+    CDC_RETURN_IF_ERROR(add_column(session, ledger_schema, "refilling", "boolean NOT NULL DEFAULT false",
+                                   "projection_table"));
     return session.run_script("creating the ledger", "COMMIT");
 }
 
-// A projection_position that an earlier release made.
+// A table that an earlier release made.
 Status Ledger::add_column(Session& session, const std::string& ledger_schema, const std::string& name,
-                          const std::string& definition) {
+                          const std::string& definition, const std::string& table) {
     Result<bool> found =
         exists(session,
                "SELECT EXISTS (SELECT FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid "
                "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname "
                "= $2 AND a.attname = $3 AND NOT a.attisdropped)",
-               {ledger_schema, "projection_position", name});
+               {ledger_schema, table, name});
     if (!found.ok()) return found.status();
     if (*found) return {};
-    return session.run_script("adding " + name + " to " + ledger_schema + ".projection_position",
-                              "ALTER TABLE " + position_ + " ADD COLUMN " + name + " " + definition);
+    return session.run_script("adding " + name + " to " + ledger_schema + "." + table,
+                              "ALTER TABLE " + (table == "projection_table" ? tables_ : position_) +
+                                  " ADD COLUMN " + name + " " + definition);
 }
 
 // A session lock, so that it goes with the connection. It keeps two workers from taking a snapshot of the

@@ -90,7 +90,7 @@ class Ledger {
   private:
     Status create_tables(Session& session, const std::string& ledger_schema);
     Status add_column(Session& session, const std::string& ledger_schema, const std::string& name,
-                      const std::string& definition);
+                      const std::string& definition, const std::string& table = "projection_position");
     Status try_lock(Session& session);
     Status end_holder(Session& session);
     Status fenced(Result<pq::Rows> rows);

@@ -50,6 +50,7 @@ class PostgresSink final : public Sink {
     Status open(const SinkContext& context) override;
     bool keeps_position() const override { return true; }
     Result<std::optional<StoredPosition>> stored_position() override;
+    bool keeps_tables() const override { return true; }
     Status begin_snapshot(Lsn consistent_point) override;
     Status empty_table(const std::string& schema, const std::string& table) override;
     Status end_snapshot(Lsn consistent_point) override;

@@ -87,6 +87,13 @@ class TableKeeper {
     // Empties every table that is registered for the projection; waits. Inside the caller's transaction.
     Status empty_registered();
 
+    // All rows of a source table (unquoted names) come anew, as nothing identifies them: it is emptied, and
+    // marked until end_refill. A table that is not registered has nothing yet. They wait, as prepare does.
+    Status begin_refill(const std::string& schema, const std::string& table);
+    Status mark_refilling(const std::string& schema, const std::string& table, bool refilling);
+    // Whether an event's table is marked so: a row that it changes may be one that is still to come.
+    Result<bool> is_refilling(const Event& event);
+
   private:
     struct Names {
         std::string schema;  // of the source, unquoted

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "envelope/event_reader.h"
 #include "sinks/postgres/row_identity.h"
 #include "sinks/postgres/row_json.h"
 #include "sinks/postgres/statements.h"
@@ -90,6 +91,40 @@ Status TableKeeper::empty_registered() {
         CDC_RETURN_IF_ERROR(empty({text(0), text(1), {text(2), text(3)}}, text(4)));
     }
     return {};
+}
+
+Status TableKeeper::begin_refill(const std::string& schema, const std::string& table) {
+    Result<pq::Rows> rows =
+        session_.run("marking the projection of " + schema + "." + table,
+                     "UPDATE " + registry_ +
+                         " SET refilling = true WHERE projection_name = $1 AND source_schema = $2 AND "
+                         "source_table = $3 RETURNING target_schema, target_table, source_id",
+                     {context_.projection, schema, table});
+    if (!rows.ok()) return rows.status();
+    if (rows->count() == 0) return {};
+    const auto text = [&](int column) { return std::string(rows->text(0, column)); };
+    known_.clear();  // it may be forgotten
+    return empty({schema, table, {text(0), text(1)}}, text(2));
+}
+
+Status TableKeeper::mark_refilling(const std::string& schema, const std::string& table, bool refilling) {
+    return session_
+        .run("marking the projection of " + schema + "." + table,
+             "UPDATE " + registry_ +
+                 " SET refilling = $4 WHERE projection_name = $1 AND source_schema = $2 AND source_table = "
+                 "$3",
+             {context_.projection, schema, table, std::string(refilling ? "true" : "false")})
+        .status();
+}
+
+Result<bool> TableKeeper::is_refilling(const Event& event) {
+    Result<pq::Rows> rows =
+        session_.run("looking whether a projection is refilled",
+                     "SELECT refilling FROM " + registry_ +
+                         " WHERE projection_name = $1 AND source_schema = $2 AND source_table = $3",
+                     {context_.projection, unescape_json(event.schema), unescape_json(event.table)});
+    if (!rows.ok()) return rows.status();
+    return rows->count() == 1 && rows->text(0, 0) == "t";
 }
 
 // A table that someone has dropped, or that the option table now names otherwise, is forgotten: the snapshot

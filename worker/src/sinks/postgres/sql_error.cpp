@@ -29,10 +29,23 @@ bool passes(std::string_view sqlstate) {
            std::ranges::find(states, sqlstate) != states.end();
 }
 
+// A trigger may raise under a code of its own making, which has no class of PostgreSQL's ("Appendix A.
+// PostgreSQL Error Codes").
+bool is_made_up(std::string_view sqlstate) {
+    static constexpr std::array<std::string_view, 44> classes = {
+        "00", "01", "02", "03", "08", "09", "0A", "0B", "0F", "0L", "0P", "0Z", "10", "20", "21",
+        "22", "23", "24", "25", "26", "27", "28", "2B", "2D", "2F", "34", "38", "39", "3B", "3D",
+        "3F", "40", "42", "44", "53", "54", "55", "57", "58", "72", "F0", "HV", "P0", "XX"};
+    return std::ranges::find(classes, sqlstate.substr(0, 2)) == classes.end();
+}
+
 bool is_of_data(std::string_view sqlstate) {
-    static constexpr std::array<std::string_view, 6> classes = {"21", "22", "23", "44", "54", "P0"};
-    return std::ranges::any_of(classes,
-                               [&](std::string_view prefix) { return sqlstate.starts_with(prefix); });
+    // 09, 27, 38, 39: what a trigger, or a function that it calls, ended with.
+    static constexpr std::array<std::string_view, 10> classes = {"09", "21", "22", "23", "27",
+                                                                 "38", "39", "44", "54", "P0"};
+    return is_made_up(sqlstate) || std::ranges::any_of(classes, [&](std::string_view prefix) {
+               return sqlstate.starts_with(prefix);
+           });
 }
 
 }  // namespace

@@ -220,7 +220,7 @@ Status TableKeeper::make_ready(const Names& names, const Event& event, const Tab
     }
     // Only the definition of the event itself says for sure what the key is, not that of the source's table
     // as it is now; and only a table of ours is changed for it.
-    if (target->exists && *registered && (event.schema_version > 0 || event.op == Op::schema)) {
+    if (target->writable && *registered && (event.schema_version > 0 || event.op == Op::schema)) {
         Result<std::string> quoted = quoted_name(names.target);
         if (!quoted.ok()) return quoted.status();
         CDC_RETURN_IF_ERROR(follow_key(session_, names.target, *quoted, definition.key));

@@ -132,7 +132,8 @@ TEST(SqlError, SaysWhatMayBeTriedAgain) {
     for (const char* state :
          {"", "08006", "40001", "40P01", "53100", "53300", "55P03", "57P01", "57014", "25006"})
         EXPECT_EQ(status_code_of(state), StatusCode::retry) << state;
-    for (const char* state : {"22P02", "23505", "23502", "21000", "54000", "P0001"})
+    for (const char* state :
+         {"22P02", "23505", "23502", "21000", "54000", "P0001", "23P01", "45000", "UX001"})
         EXPECT_EQ(status_code_of(state), StatusCode::reject) << state;
     for (const char* state : {"42501", "42P01", "42703", "XX000", "0A000"})
         EXPECT_EQ(status_code_of(state), StatusCode::fatal) << state;

@@ -239,9 +239,12 @@ Status Batcher::add_row(const Change& change) {
     const bool full = !new_group && (group->rows.size() >= max_rows ||
                                      group->rows.bytes() + change.image.size() > max_bytes);
     if (full || !table.key_is_canonical ||
-        (new_group && open.groups.size() >= (table.ordered ? 1 : max_groups)))
+        (new_group && open.groups.size() >= (table.ordered ? 1 : max_groups))) {
         flush_table(table);
-    return append(open, change, evidence_id);
+        group = open.groups.end();
+    }
+    if (group == open.groups.end()) group = open_group(open, change, evidence_id);
+    return append(open, static_cast<std::size_t>(group - open.groups.begin()), change);
 }
 
 Status Batcher::add_to_load(const ProjectionTable& table, const Event& event, const EventBody& body,
@@ -258,30 +261,27 @@ Status Batcher::add_to_load(const ProjectionTable& table, const Event& event, co
     return {};
 }
 
-Status Batcher::append(Open& open, const Change& change, const std::string& evidence_id) {
-    auto group = std::ranges::find_if(open.groups, [&](const Group& candidate) {
-        return candidate.batch.action == change.action && candidate.batch.omitted == change.omitted &&
-               candidate.evidence_id == evidence_id;
-    });
-    if (group == open.groups.end()) {
-        const bool keys_only = change.action == Action::remove;
-        Batch batch{&change.table, change.action, change.omitted, {}, &change.event, change.slice, 0};
-        if (!keys_only) {
-            batch.parameters.emplace_back(evidence_id);
-            batch.parameters.emplace_back(std::to_string(change.event.schema_version));
-        }
-        open.groups.push_back(
-            {std::move(batch), evidence_id,
-             RowSet(change.table, columns_of(change.table, change.action, change.omitted), keys_only)});
-        group = std::prev(open.groups.end());
+std::vector<Batcher::Group>::iterator Batcher::open_group(Open& open, const Change& change,
+                                                          const std::string& evidence_id) {
+    const bool keys_only = change.action == Action::remove;
+    Batch batch{&change.table, change.action, change.omitted, {}, &change.event, change.slice, 0};
+    if (!keys_only) {
+        batch.parameters.emplace_back(evidence_id);
+        batch.parameters.emplace_back(std::to_string(change.event.schema_version));
     }
-    const std::size_t before = group->rows.bytes();
-    CDC_RETURN_IF_ERROR(group->rows.append(change.image, change.event, options(change)));
-    open_bytes_ += group->rows.bytes() - before;
+    open.groups.push_back(
+        {std::move(batch), evidence_id,
+         RowSet(change.table, columns_of(change.table, change.action, change.omitted), keys_only)});
+    return std::prev(open.groups.end());
+}
+
+Status Batcher::append(Open& open, std::size_t index, const Change& change) {
+    RowSet& rows = open.groups[index].rows;
+    const std::size_t before = rows.bytes();
+    CDC_RETURN_IF_ERROR(rows.append(change.image, change.event, options(change)));
+    open_bytes_ += rows.bytes() - before;
     if (open.slices.empty() || open.slices.back() != change.slice) open.slices.push_back(change.slice);
-    if (change.event.key.empty()) return {};
-    const auto index = static_cast<std::size_t>(group - open.groups.begin());
-    open.places.emplace(change.event.key, Place{index, group->rows.size() - 1});
+    if (!change.event.key.empty()) open.places.emplace(change.event.key, Place{index, rows.size() - 1});
     return {};
 }
 

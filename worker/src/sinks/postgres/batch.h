@@ -121,7 +121,8 @@ class Batcher {
     Status add_row(const Change& change);
     Status add_to_load(const ProjectionTable& table, const Event& event, const EventBody& body,
                        const SlicePtr& slice);
-    Status append(Open& open, const Change& change, const std::string& evidence_id);
+    std::vector<Group>::iterator open_group(Open& open, const Change& change, const std::string& evidence_id);
+    Status append(Open& open, std::size_t index, const Change& change);
     ImageOptions options(const EventBody& body, std::string_view image) const;
     ImageOptions options(const Change& change) const;
     void close(Group& group);

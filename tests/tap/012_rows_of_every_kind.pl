@@ -31,6 +31,7 @@ my $worker = CdcTest::Worker->new(
 	sinks => [ postgres_sink($node) ])->start;
 ok(wait_slot_active($node, 'kinds'), 'streaming') or diag($worker->log);
 my @tables = ('doc', 'swap', 'gone', 'plain', '"Odd Names"."Wei""rd;--"', 'part_eu', 'part_us', 'kinds');
+is(one_value($node, 'projection', "SELECT count(*) FROM part_eu"), 0, 'a partition that has no rows has its table');
 
 sub change_and_compare
 {
@@ -75,6 +76,7 @@ change_and_compare('a table made while streaming', q{CREATE TABLE late (id int P
 change_and_compare('a table without rows, whose type changes before the first one',
 	q{CREATE TABLE "new" (id int PRIMARY KEY, v int); CREATE TABLE root (id int) PARTITION BY LIST (id); ALTER TABLE "new" ALTER v TYPE text}, '"new"');
 is(one_value($node, 'projection', "SELECT to_regclass('root') IS NULL"), 't', 'but not one that is partitioned: its rows are elsewhere');
+change_and_compare('a partition that has no rows', q{CREATE TABLE part_none PARTITION OF part FOR VALUES IN ('none')}, 'part_none');
 change_and_compare('its first row', q{INSERT INTO "new" VALUES (1, 'x')}, '"new"');
 
 # A transaction is decoded when its commit is on disk, and other sessions may see it much later.

@@ -25,8 +25,8 @@ class TableCatalog {
                        const TableDefinition& definition) = 0;
 
     // Whether schema.table, of which a version was recorded just now, has rows under its own name for sure:
-    // an ordinary table, not partitioned and no partition. False where there is none any more. retry as
-    // above.
+    // an ordinary table, or a partition where those go by their own names; not partitioned. False where there
+    // is none any more. retry as above.
     virtual Result<bool> is_ordinary(const std::string& schema, const std::string& table,
                                      int schema_version) = 0;
 };

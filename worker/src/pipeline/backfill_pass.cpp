@@ -29,7 +29,7 @@ Status Backfill::check_pass(const Signal& signal) const {
                                  parts_.table_sink + " can't put some of them in the place of those it has",
                              "ask for the whole table, without a condition");
     }
-    if (table_.table.partition && parts_.config.source.partition == "root") {
+    if (table_.table.under_root) {
         return Status::fatal("partition " + name + " has no key that tells its rows apart, so that sink " +
                                  parts_.table_sink + " does not know which rows it has are of it",
                              "project partitions under their own names (source: partition: leaf), or take a "

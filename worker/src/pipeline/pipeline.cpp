@@ -29,7 +29,7 @@ Pipeline::Pipeline(const config::Pipeline& config, std::vector<std::unique_ptr<S
       sinks_(std::move(sinks)),
       stop_check_([this] { return stop_.requested(); }),
       budget_(config.memory_limit, [this] { room_.signal(); }),
-      catalog_(config.source.dsn, application_name_),
+      catalog_(config.source.dsn, application_name_, config.source.partition == "leaf"),
       retries_(config.retry_backoff_max, config.retry_max_time) {
     for (const auto& sink : sinks_) {
         statistics_.sinks.push_back(std::make_unique<SinkStatistics>());

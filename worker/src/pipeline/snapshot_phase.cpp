@@ -283,7 +283,7 @@ class Snapshot {
 }  // namespace
 
 Status tell_of_empty_table(SinkGroup& sinks, const source::CapturedTable& table) {
-    if (table.partition) return {};
+    if (table.under_root) return {};
     return sinks.on_each(
         [&table](Sink& sink, std::size_t) { return sink.empty_table(table.schema, table.table); });
 }

@@ -145,7 +145,7 @@ Result<std::vector<CapturedTable>> captured_tables(pq::Connection& sql, const co
         std::vector<TableName> names = {{table.schema, table.table}};
         if (const auto found = ancestors->find(table.oid); found != ancestors->end()) {
             names.insert(names.end(), found->second.begin(), found->second.end());
-            table.partition = true;
+            table.under_root = source.partition == "root";
         }
         if (!filter.captures(names)) continue;
         table.where = where_of(source, names);

@@ -23,7 +23,7 @@ struct CapturedTable {
     std::int64_t estimated_pages = 0;  // pg_class.relpages
     std::uint32_t oid = 0;
     bool unlogged = false;
-    bool partition = false;       // of a partitioned table, whose name its events may carry instead
+    bool under_root = false;      // a partition whose rows come under its root's name
     bool readable = true;         // we may SELECT it (the whole table: LOCK TABLE knows no columns)
     bool row_security = false;    // a policy would hide rows from us
     char replica_identity = 'd';  // pg_class.relreplident: d, n, f, i

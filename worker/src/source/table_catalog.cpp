@@ -21,11 +21,12 @@ const char* const recorded_sql =
 const char* const later_sql =
     "SELECT FROM cdc_envelope.schema_history WHERE schema_name = $1 AND table_name = $2 AND version > $3 "
     "LIMIT 1";
-// No row while the version is not visible.
+// No row while the version is not visible, null where there is no such table.
 const char* const ordinary_sql =
-    "SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = "
-    "$1 AND c.relname = $2 AND c.relkind = 'r' AND c.relpersistence = 'p' AND NOT c.relispartition) FROM "
-    "cdc_envelope.schema_history WHERE schema_name = $1 AND table_name = $2 AND version = $3";
+    "SELECT c.relispartition FROM cdc_envelope.schema_history h LEFT JOIN (pg_class c JOIN pg_namespace n ON "
+    "n.oid = c.relnamespace AND c.relkind = 'r' AND c.relpersistence = 'p') ON n.nspname = $1 AND c.relname "
+    "= "
+    "$2 WHERE h.schema_name = $1 AND h.table_name = $2 AND h.version = $3";
 // The extension's own function, so that the definition is the one that the plugin sees.
 const char* const present_sql = "SELECT cdc_envelope.table_definition(to_regclass($1))";
 
@@ -86,7 +87,8 @@ Result<bool> SqlTableCatalog::is_ordinary(const std::string& schema, const std::
         return ask_until_visible(ordinary_sql, {schema, table, schema_version});
     });
     if (!rows.ok()) return rows.status().in("looking at table " + schema + "." + table);
-    return rows->count() == 1 && rows->text(0, 0) == "t";
+    if (rows->count() != 1 || rows->is_null(0, 0)) return false;
+    return leaves_by_name_ || rows->text(0, 0) == "f";
 }
 
 Result<pq::Rows> SqlTableCatalog::query(const char* sql, const std::vector<const char*>& parameters) {

@@ -22,8 +22,11 @@ namespace cdc::source {
 
 class SqlTableCatalog : public TableCatalog {
   public:
-    SqlTableCatalog(std::string dsn, std::string application_name)
-        : dsn_(std::move(dsn)), application_name_(std::move(application_name)) {}
+    // leaves_by_name: a partition's rows come under its own name (option partition: leaf).
+    SqlTableCatalog(std::string dsn, std::string application_name, bool leaves_by_name = false)
+        : dsn_(std::move(dsn)),
+          application_name_(std::move(application_name)),
+          leaves_by_name_(leaves_by_name) {}
 
     Result<TableDefinition> definition(const std::string& schema, const std::string& table,
                                        int schema_version) override;
@@ -48,6 +51,7 @@ class SqlTableCatalog : public TableCatalog {
 
     const std::string dsn_;
     const std::string application_name_;
+    const bool leaves_by_name_;
     std::mutex mutex_;
     std::optional<pq::Connection> connection_;
     std::map<Key, TableDefinition> known_;

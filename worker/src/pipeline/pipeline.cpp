@@ -243,6 +243,7 @@ Status Pipeline::open_sinks(SinkGroup& sinks, const SourceIdentity& identity) {
                                                       : identity.system_identifier;
     context.catalog = &catalog_;
     context.memory_limit = config_.memory_limit;
+    context.stopping = stop_check_;
     context.captures = [filter = source::TableFilter(source)](const std::string& schema,
                                                               const std::string& table) {
         return filter.captures(schema, table);

@@ -50,6 +50,8 @@ struct SinkContext {
     // Whether the pipeline captures schema.table (unquoted): a sink that writes into the source database
     // itself must refuse a table that would come back to it.
     std::function<bool(const std::string& schema, const std::string& table)> captures;
+    // Whether the pipeline is to end: what takes minutes asks now and then, and gives up. From any thread.
+    std::function<bool()> stopping = [] { return false; };
 };
 
 // A position that a sink keeps together with its data.

@@ -70,6 +70,12 @@ Status no_old_image(const Event& event, const char* why) {
         "snapshot again");
 }
 
+bool has_origin(const Event& event, const EventBody& body, const LoadOrigin& origin) {
+    return event.seq < 0 && event.commit_lsn == origin.commit_lsn &&
+           event.schema_version == origin.schema_version && event.ts_source == origin.ts_source &&
+           body.evidence_id == origin.evidence_id;
+}
+
 // A JSON array of one row.
 Result<std::string> single_row(const ProjectionTable& table, const Event& event, std::string_view image,
                                const ImageOptions& options) {
@@ -252,8 +258,12 @@ Status Batcher::add_to_load(const ProjectionTable& table, const Event& event, co
     Open& open = open_[table.quoted];
     if (open.table != &table) flush_table(table);
     open.table = &table;
-    if (open.load && open.load->rows.bytes() >= max_bytes) close_load(open);
-    if (!open.load) open.load.emplace(Batch{&table, Action::load, {}, {}, &event, slice, 0}, CopyRows(table));
+    const bool by_default = table.load_origin && has_origin(event, body, *table.load_origin);
+    const Action action = by_default ? Action::load_short : Action::load;
+    if (open.load && (open.load->rows.bytes() >= max_bytes || open.load->batch.action != action))
+        close_load(open);
+    if (!open.load)
+        open.load.emplace(Batch{&table, action, {}, {}, &event, slice, 0}, CopyRows(table, !by_default));
     CopyRows& rows = open.load->rows;
     const std::size_t before = rows.bytes();
     CDC_RETURN_IF_ERROR(rows.append(body.after, event, body.evidence_id, options(body, "after.")));

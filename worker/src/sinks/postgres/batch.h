@@ -41,6 +41,7 @@ enum class Action {
     move_key,       // the row of an old key to a new one, before its upsert
     append,         // rows of a table without a key, or of new keys
     load,           // the same, as lines of a COPY
+    load_short,     // as lines that leave their origin to the table's defaults (LoadOrigin)
     replace_one,    // one row of a table without a key, found by its old image
     tombstone_one,  // the same, deleted
     remove_one,     // the same, deleted

@@ -76,11 +76,12 @@ void append_copy_text(std::string& out, std::string_view text) {
     out.append(text, written);
 }
 
-CopyRows::CopyRows(const ProjectionTable& table) : table_(&table), columns_(table.columns.size()) {
+CopyRows::CopyRows(const ProjectionTable& table, bool with_origin)
+    : table_(&table), with_origin_(with_origin), columns_(table.columns.size()) {
     std::iota(columns_.begin(), columns_.end(), std::size_t{0});
 }
 
-// The columns of the table, then envelope_columns in their order.
+// The columns of the table, then envelope_columns in their order, or the first of them alone.
 Status CopyRows::append(std::string_view image, const Event& event, std::string_view evidence_id,
                         const ImageOptions& options) {
     CDC_RETURN_IF_ERROR(image_.read(*table_, columns_, image, options));
@@ -89,9 +90,13 @@ Status CopyRows::append(std::string_view image, const Event& event, std::string_
         lines_ += '\t';
     }
     append_copy_text(lines_, options.source_id.empty() ? event.source_id : options.source_id);
-    lines_ += '\t';
-    append_json_content(lines_, evidence_id);
-    append_origin(event);
+    if (with_origin_) {
+        lines_ += '\t';
+        append_json_content(lines_, evidence_id);
+        append_origin(event);
+    } else {
+        lines_ += '\n';
+    }
     ++rows_;
     return {};
 }

@@ -22,7 +22,8 @@ namespace cdc::projection {
 
 class CopyRows {
   public:
-    explicit CopyRows(const ProjectionTable& table);
+    // with_origin: false where the table's defaults say what follows the source_id.
+    CopyRows(const ProjectionTable& table, bool with_origin);
 
     // evidence_id: the content of the JSON string.
     Status append(std::string_view image, const Event& event, std::string_view evidence_id,
@@ -44,6 +45,7 @@ class CopyRows {
     void append_origin(const Event& event);
 
     const ProjectionTable* table_;
+    bool with_origin_;
     std::vector<std::size_t> columns_;  // all
     ImageColumns image_;
     std::string lines_;

@@ -33,7 +33,7 @@ std::string tables_ddl(const std::string& table) {
     return "CREATE TABLE IF NOT EXISTS " + table +
            " (projection_name text NOT NULL, source_schema text NOT NULL, source_table text NOT NULL, "
            "target_schema text NOT NULL, target_table text NOT NULL, source_id text NOT NULL, "
-           "refilling boolean NOT NULL DEFAULT false, "
+           "refilling boolean NOT NULL DEFAULT false, key_to_come text, "
            "PRIMARY KEY (projection_name, source_schema, source_table), "
            "UNIQUE (target_schema, target_table))";
 }
@@ -142,18 +142,23 @@ Status Ledger::create_tables(Session& session, const std::string& ledger_schema)
         if (!found.ok()) return found.status();
         if (!*found) CDC_RETURN_IF_ERROR(session.run_script("creating " + ledger_schema + "." + name, ddl));
     }
-    CDC_RETURN_IF_ERROR(add_column(session, ledger_schema, "fence", "bigint NOT NULL DEFAULT 0"));
-    CDC_RETURN_IF_ERROR(add_column(session, ledger_schema, "form", "text NOT NULL DEFAULT ''"));
-    CDC_RETURN_IF_ERROR(add_column(session, ledger_schema, "snapshot_progress", "text"));
-    CDC_RETURN_IF_ERROR(add_column(session, ledger_schema, "database", "text NOT NULL DEFAULT ''"));
-    CDC_RETURN_IF_ERROR(add_column(session, ledger_schema, "refilling", "boolean NOT NULL DEFAULT false",
-                                   "projection_table"));
+    CDC_RETURN_IF_ERROR(
+        add_column(session, ledger_schema, "projection_position", "fence", "bigint NOT NULL DEFAULT 0"));
+    CDC_RETURN_IF_ERROR(
+        add_column(session, ledger_schema, "projection_position", "form", "text NOT NULL DEFAULT ''"));
+    CDC_RETURN_IF_ERROR(
+        add_column(session, ledger_schema, "projection_position", "snapshot_progress", "text"));
+    CDC_RETURN_IF_ERROR(
+        add_column(session, ledger_schema, "projection_position", "database", "text NOT NULL DEFAULT ''"));
+    CDC_RETURN_IF_ERROR(add_column(session, ledger_schema, "projection_table", "refilling",
+                                   "boolean NOT NULL DEFAULT false"));
+    CDC_RETURN_IF_ERROR(add_column(session, ledger_schema, "projection_table", "key_to_come", "text"));
     return session.run_script("creating the ledger", "COMMIT");
 }
 
 // A table that an earlier release made.
-Status Ledger::add_column(Session& session, const std::string& ledger_schema, const std::string& name,
-                          const std::string& definition, const std::string& table) {
+Status Ledger::add_column(Session& session, const std::string& ledger_schema, const std::string& table,
+                          const std::string& name, const std::string& definition) {
     Result<bool> found =
         exists(session,
                "SELECT EXISTS (SELECT FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid "
@@ -162,9 +167,9 @@ Status Ledger::add_column(Session& session, const std::string& ledger_schema, co
                {ledger_schema, table, name});
     if (!found.ok()) return found.status();
     if (*found) return {};
+    const std::string& quoted = table == "projection_table" ? tables_ : position_;
     return session.run_script("adding " + name + " to " + ledger_schema + "." + table,
-                              "ALTER TABLE " + (table == "projection_table" ? tables_ : position_) +
-                                  " ADD COLUMN " + name + " " + definition);
+                              "ALTER TABLE " + quoted + " ADD COLUMN " + name + " " + definition);
 }
 
 // A session lock, so that it goes with the connection. It keeps two workers from taking a snapshot of the

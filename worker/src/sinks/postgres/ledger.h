@@ -4,7 +4,8 @@
 //   projection_position     one row for each projection: which source, how far (an end LSN), whether
 //   streaming
 //                           has begun, and the fence; written in the same transaction as the data
-//   projection_table        which tables of the target belong to which projection
+//   projection_table        which tables of the target belong to which projection, and whose key is still to
+//                           be made (key_to_come: its columns, a JSON array)
 //   projection_dead_letter  the events that the target refused, whole, where on_reject is park
 //
 // The fence is a number that whoever begins to stream (who then holds the slot) or to snapshot counts up;
@@ -89,8 +90,8 @@ class Ledger {
 
   private:
     Status create_tables(Session& session, const std::string& ledger_schema);
-    Status add_column(Session& session, const std::string& ledger_schema, const std::string& name,
-                      const std::string& definition, const std::string& table = "projection_position");
+    Status add_column(Session& session, const std::string& ledger_schema, const std::string& table,
+                      const std::string& name, const std::string& definition);
     Status try_lock(Session& session);
     Status end_holder(Session& session);
     Status fenced(Result<pq::Rows> rows);

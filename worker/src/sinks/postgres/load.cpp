@@ -79,7 +79,7 @@ Status Applier::send_batches() {
     CDC_RETURN_IF_ERROR(begin());
     for (Batch& batch : batches) {
         CDC_RETURN_IF_ERROR(failpoint("postgres.before_change"));
-        if (batch.action == Action::load) {
+        if (batch.action == Action::load || batch.action == Action::load_short) {
             CDC_RETURN_IF_ERROR(copy(std::move(batch)));
             continue;
         }
@@ -95,7 +95,7 @@ Status Applier::send_batches() {
 
 // libpq has no COPY in a pipeline, so what was sent before is waited for; a load begins with it mostly.
 Status Applier::copy(Batch batch) {
-    if (!copied_ || copied_->table != batch.table) {
+    if (!copied_ || copied_->table != batch.table || copied_->action != batch.action) {
         CDC_RETURN_IF_ERROR(settle());
         CDC_RETURN_IF_ERROR(session_.begin_copy("copying into " + batch.table->target, sql_of(batch)));
         copied_ = batch;

@@ -84,10 +84,17 @@ Status PostgresSink::empty_table(const std::string& schema, const std::string& t
                        [&] { return tables_->expect(schema, table); });
 }
 
+// What has waited for them may be read from here on: the commit that follows is on disk, and so are they.
+Status PostgresSink::make_keys() {
+    CDC_RETURN_IF_ERROR(applier_->settle());
+    return tables_->make_keys();
+}
+
 Status PostgresSink::end_snapshot(Lsn consistent_point) {
     CDC_RETURN_IF_ERROR(need_open());
     dry_ = true;
     CDC_RETURN_IF_ERROR(wait_for_all(Clock::time_point::max()));
+    CDC_RETURN_IF_ERROR(make_keys());
     CDC_RETURN_IF_ERROR(applier_->send_snapshot_end(consistent_point));
     return applier_->settle();
 }
@@ -97,6 +104,7 @@ Status PostgresSink::begin_streaming(Lsn start_lsn) {
     CDC_RETURN_IF_ERROR(run_durably("beginning to stream", [&] {
         return ledger_->begin_streaming(*session_, applier_->position(), start_lsn);
     }));
+    CDC_RETURN_IF_ERROR(make_keys());  // those that a crash has left
     tables_->forget();
     applier_->set_position(start_lsn);
     streaming_ = true;
@@ -224,6 +232,7 @@ Status PostgresSink::go_back(const Status& refusal) {
     }
     log_info("{}; looking for the event", refusal.to_string());
     CDC_RETURN_IF_ERROR(applier_->roll_back());
+    CDC_RETURN_IF_ERROR(tables_->make_keys());  // not under the savepoints of each half again
     for (; !kept_.empty(); kept_.pop_back())
         queue_.push_front(kept_.back().slice);
     kept_bytes_ = 0;

@@ -84,6 +84,7 @@ class PostgresSink final : public Sink {
     Status wait_for_all(Clock::time_point deadline);
     Lsn idle_lsn() const;
     bool all_durable() const;
+    Status make_keys();
     Status run_durably(const std::string& where, const std::function<Status()>& work);
 
     config::PostgresSink settings_;

@@ -4,8 +4,11 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "base/lsn.h"
 
 namespace cdc::projection {
 
@@ -22,6 +25,15 @@ struct ProjectionColumn {
     std::string type;        // as the target's format_type prints it
     bool json_text = false;  // json, jsonb or a domain over them: handed over as the document's text
     ColumnFrom from = ColumnFrom::text;
+};
+
+// What a snapshot's rows of one definition have in common. While such rows are loaded into a table that was
+// made for them, it is the default of the table's columns, and no line of the COPY says it again.
+struct LoadOrigin {
+    std::string evidence_id;  // the content of the JSON string
+    Lsn commit_lsn;
+    int schema_version = 0;
+    std::string ts_source;
 };
 
 struct ProjectionTable {
@@ -48,6 +60,7 @@ struct ProjectionTable {
     // The initial snapshot's rows are copied into it (docs/decisions/0331): no row of it can meet another,
     // and COPY does to it what an INSERT would.
     bool copied = false;
+    std::optional<LoadOrigin> load_origin;
     // Columns that events of schema_version 0 still had and the source's table has not: not projected.
     std::vector<std::string> ignored;
 

@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <iterator>
 #include <utility>
 
 #include "sinks/postgres/sql_error.h"
@@ -129,6 +131,32 @@ Status Session::run_script(const std::string& where, const std::string& sql) {
     const ExecStatusType status = PQresultStatus(rows.native());
     if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) return {};
     return sql_error(native(), rows.native(), where);
+}
+
+Status Session::run_long(const std::string& where, const std::string& sql,
+                         const std::function<bool()>& go_on) {
+    CDC_RETURN_IF_ERROR(leave_pipeline());
+    if (PQsendQuery(native(), sql.c_str()) != 1) return broken(where);
+    bool cancelled = false;
+    CDC_RETURN_IF_ERROR(exchange());
+    while (PQisBusy(native()) != 0) {
+        wait(std::chrono::steady_clock::now() + std::chrono::milliseconds(200));
+        CDC_RETURN_IF_ERROR(exchange());
+        if (cancelled || go_on()) continue;
+        cancelled = true;
+        PGcancel* const cancel = PQgetCancel(native());
+        std::array<char, 256> why{};
+        const bool asked = cancel != nullptr && PQcancel(cancel, why.data(), std::ssize(why)) == 1;
+        PQfreeCancel(cancel);
+        if (!asked) return Status::retry(where + ": could not be cancelled: " + why.data());
+    }
+    Status status;
+    while (PGresult* more = PQgetResult(native())) {
+        const pq::Rows rows(more);
+        const bool done = PQresultStatus(more) == PGRES_COMMAND_OK || PQresultStatus(more) == PGRES_TUPLES_OK;
+        if (!done && status.ok()) status = sql_error(native(), more, where);
+    }
+    return status;
 }
 
 Status Session::sent(int ok, Ticket ticket) {

@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -58,6 +59,9 @@ class Session {
                          const std::vector<std::optional<std::string>>& parameters = {});
     // Several statements without parameters, waited for. Only when idle().
     Status run_script(const std::string& where, const std::string& sql);
+    // A statement that may take minutes: `go_on` is asked several times a second, and where it says no the
+    // statement is cancelled (retry). Only when idle().
+    Status run_long(const std::string& where, const std::string& sql, const std::function<bool()>& go_on);
 
     // Sends a statement; a text seen before is not parsed again.
     Status send(const std::string& sql, const std::vector<Parameter>& parameters, Ticket ticket);
@@ -93,6 +97,7 @@ class Session {
     Result<std::string> quote_identifier(std::string_view text) const {
         return connection_.quote_identifier(text);
     }
+    Result<std::string> quote_literal(std::string_view text) const { return connection_.quote_literal(text); }
     PGconn* native() const { return connection_.native(); }
     // The synchronous_commit that makes a commit durable here: the role's own, or on where that is off.
     const std::string& durable_commit() const { return durable_commit_; }

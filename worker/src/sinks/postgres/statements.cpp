@@ -119,8 +119,13 @@ std::string names_of(const Columns& columns) {
     return names;
 }
 
-std::string copy_sql(const ProjectionTable& table, const Columns& columns) {
-    return "COPY " + table.quoted + " (" + names_of(columns) + ") FROM STDIN";
+std::string copy_sql(const ProjectionTable& table, const Columns& columns, bool with_origin) {
+    std::string names = names_of(columns);
+    if (!with_origin) {
+        names = joined(columns, ", ", [](const ProjectionColumn& column) { return column.quoted; });
+        names += std::string(names.empty() ? "" : ", ") + "\"" + envelope_columns[0] + "\"";
+    }
+    return "COPY " + table.quoted + " (" + names + ") FROM STDIN";
 }
 
 std::string insert_sql(const ProjectionTable& table, const Columns& columns, bool deleted) {
@@ -226,7 +231,9 @@ std::string statement_sql(const ProjectionTable& table, Action action,
         case Action::append:
             return insert_sql(table, columns, false);
         case Action::load:
-            return copy_sql(table, columns);
+            return copy_sql(table, columns, true);
+        case Action::load_short:
+            return copy_sql(table, columns, false);
         case Action::replace_one:
             return change_one_sql(table, columns, false);
         case Action::tombstone_one:
@@ -248,7 +255,7 @@ std::string of_source_table(const std::string& alias) {
            ".\"_source_id\", '/', 5) = $1";
 }
 
-std::string create_table_sql(const ProjectionTable& table) {
+std::string create_table_sql(const ProjectionTable& table, bool with_key) {
     const Columns key = key_columns(table);
     std::string sql = "CREATE TABLE " + table.quoted + " (";
     for (const ProjectionColumn& column : table.columns) {
@@ -260,6 +267,7 @@ std::string create_table_sql(const ProjectionTable& table) {
         "\"_schema_version\" integer, \"_ts_source\" timestamptz, \"_deleted\" boolean NOT NULL DEFAULT "
         "false";
     if (!table.keyed()) return sql + "); CREATE INDEX ON " + table.quoted + " (\"_source_id\")";
+    if (!with_key) return sql + ")";
     return sql + ", PRIMARY KEY (" +
            joined(key, ", ", [](const ProjectionColumn& column) { return column.quoted; }) + "))";
 }

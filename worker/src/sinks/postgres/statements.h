@@ -38,6 +38,6 @@ std::string statement_sql(const ProjectionTable& table, Action action,
 std::string of_source_table(const std::string& alias);
 
 // CREATE TABLE of a projection and, without a key, the index that finds a row by its old image.
-std::string create_table_sql(const ProjectionTable& table);
+std::string create_table_sql(const ProjectionTable& table, bool with_key = true);
 
 }  // namespace cdc::projection

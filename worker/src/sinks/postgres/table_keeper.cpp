@@ -140,7 +140,8 @@ Result<const ProjectionTable*> TableKeeper::prepare(const Event& event, const Ev
     if (!key.ok()) return key.status();
     Result<std::vector<TypeInTarget>> types = look_up_types(session_, definition.columns);
     if (!types.ok()) return types.status();
-    CDC_RETURN_IF_ERROR(make_ready(*names, event, definition, *key, *types));
+    const Result<bool> deferred = make_ready(*names, event, definition, *key, *types);
+    if (!deferred.ok()) return deferred.status();
     Result<ProjectionTable> table = describe_table(*names, definition, *key);
     if (!table.ok()) return table.status();
     table->schema_version = event.schema_version;
@@ -149,6 +150,7 @@ Result<const ProjectionTable*> TableKeeper::prepare(const Event& event, const Ev
     if (!fresh.ok()) return fresh.status();
     table->fresh = *fresh;
     table->copied = table->copied && loading_ && (table->fresh || !table->keyed());
+    if (*deferred && table->copied) CDC_RETURN_IF_ERROR(set_load_origin(*names, event, body, *table));
     if (event.schema_version == 0 && event.is_row()) {
         Result<std::vector<std::string>> left_out = unexplained(*table, body);
         if (!left_out.ok()) return left_out.status();
@@ -190,9 +192,9 @@ Result<bool> TableKeeper::is_to_be_made(const Event& event) {
 Result<const ProjectionTable*> TableKeeper::registered(const Event& event) {
     Result<Names> names = names_of(event);
     if (!names.ok()) return names.status();
-    Result<bool> ours = is_registered(*names);
-    if (!ours.ok()) return ours.status();
-    if (!*ours) return static_cast<const ProjectionTable*>(nullptr);
+    const Result<Registration> known = registration(*names);
+    if (!known.ok()) return known.status();
+    if (!known->ours) return static_cast<const ProjectionTable*>(nullptr);
     Result<std::string> quoted = quoted_name(names->target);
     if (!quoted.ok()) return quoted.status();
     tables_.push_back(std::make_unique<ProjectionTable>());
@@ -205,22 +207,30 @@ Result<const ProjectionTable*> TableKeeper::registered(const Event& event) {
 }
 
 // The table exists, is registered, and can take rows of this definition.
-Status TableKeeper::make_ready(const Names& names, const Event& event, const TableDefinition& definition,
-                               const std::vector<std::string>& key, const std::vector<TypeInTarget>& types) {
-    Result<bool> registered = is_registered(names);
-    if (!registered.ok()) return registered.status();
+Result<bool> TableKeeper::make_ready(const Names& names, const Event& event,
+                                     const TableDefinition& definition, const std::vector<std::string>& key,
+                                     const std::vector<TypeInTarget>& types) {
+    const Result<Registration> known = registration(names);
+    if (!known.ok()) return known.status();
+    const bool registered = known->ours;
     Result<TargetTable> target = read_target_table(session_, names.target);
     if (!target.ok()) return target.status();
-    if (!target->exists && *registered) {
+    if (!target->exists && registered) {
         return Status::fatal("projection table " + names.target.display() + " is gone",
                              "its rows are not in the stream any more: delete the projection's row from " +
                                  settings_.ledger_schema +
                                  ".projection_position and drop the slot to take a new "
                                  "snapshot");
     }
+    const bool altered = target->exists && !target->writable;  // a view has its place: refused below
+    const Result<bool> deferred = altered          ? Result<bool>(false)
+                                  : target->exists ? key_stays_deferred(names, *known, key)
+                                                   : may_defer_key(event, key);
+    if (!deferred.ok()) return deferred.status();
     // Only the definition of the event itself says for sure what the key is, not that of the source's table
     // as it is now; and only a table of ours is changed for it.
-    if (target->writable && *registered && (event.schema_version > 0 || event.op == Op::schema)) {
+    if (target->writable && registered && !*deferred &&
+        (event.schema_version > 0 || event.op == Op::schema)) {
         Result<std::string> quoted = quoted_name(names.target);
         if (!quoted.ok()) return quoted.status();
         CDC_RETURN_IF_ERROR(follow_key(session_, names.target, *quoted, definition.key));
@@ -228,18 +238,18 @@ Status TableKeeper::make_ready(const Names& names, const Event& event, const Tab
         if (!target.ok()) return target.status();
     }
     if (!target->exists) {
-        CDC_RETURN_IF_ERROR(create(names, definition, key, types));
+        CDC_RETURN_IF_ERROR(create(names, definition, key, types, !*deferred));
     } else {
-        if (*registered) CDC_RETURN_IF_ERROR(retype_if_empty(names, definition, types, *target));
-        CDC_RETURN_IF_ERROR(
-            check_table(names.target.display(), definition, key, types, *target, *registered));
+        if (registered) CDC_RETURN_IF_ERROR(retype_if_empty(names, definition, types, *target));
+        CDC_RETURN_IF_ERROR(check_table(names.target.display(), definition, key, types, *target, registered));
         CDC_RETURN_IF_ERROR(add_missing_columns(names, definition, types, *target));
     }
-    if (!*registered) CDC_RETURN_IF_ERROR(register_table(names, event));
-    if (key.empty()) return {};
+    if (!registered)
+        CDC_RETURN_IF_ERROR(register_table(names, event, *deferred ? json_array(key) : std::string()));
+    if (key.empty() || *deferred) return deferred;
     Result<bool> unique = has_unique_index(session_, names.target, key);
     if (!unique.ok()) return unique.status();
-    if (*unique) return {};
+    if (*unique) return false;
     std::string list;
     for (const std::string& column : key)
         list += (list.empty() ? "" : ", ") + column;
@@ -291,7 +301,8 @@ Result<std::string> TableKeeper::quoted_name(const TargetName& name) const {
 }
 
 Status TableKeeper::create(const Names& names, const TableDefinition& definition,
-                           const std::vector<std::string>& key, const std::vector<TypeInTarget>& types) {
+                           const std::vector<std::string>& key, const std::vector<TypeInTarget>& types,
+                           bool with_key) {
     ProjectionTable table;
     Result<std::string> quoted = quoted_name(names.target);
     if (!quoted.ok()) return quoted.status();
@@ -313,7 +324,7 @@ Status TableKeeper::create(const Names& names, const TableDefinition& definition
     CDC_RETURN_IF_ERROR(create_schema(names.target.schema));
     log_info("creating projection table {} for {}", names.target.display(), names.source());
     return session_.run_script("creating projection table " + names.target.display(),
-                               create_table_sql(table));
+                               create_table_sql(table, with_key));
 }
 
 Status TableKeeper::create_schema(const std::string& schema) {

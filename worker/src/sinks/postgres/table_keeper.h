@@ -2,7 +2,8 @@
 // way out, a table that is not as the sink needs it; it never changes a table that it did not make.
 //
 // A table belongs to one projection, which projection_table (ledger.h) records: what is registered there may
-// be altered by ADD COLUMN and emptied before a snapshot.
+// be altered by ADD COLUMN and emptied before a snapshot. A table that the initial snapshot makes gets its
+// key when its rows are there (docs/decisions/0332); the register says so until it has it.
 //
 // Owner: the PostgresSink; its tables live as long as it does. Thread: one. Failure: fatal where a table is
 // not as it must be, retry where the source's catalogue or the target can't be reached.
@@ -84,6 +85,11 @@ class TableKeeper {
     // How many tables are held, for that.
     std::size_t held() const { return tables_.size(); }
 
+    // Makes the keys that tables were left without while a snapshot was loaded into them, each in a
+    // transaction of its own, which waits for no disk. Waits, as prepare does; retry where the pipeline ends
+    // meanwhile, and what is made stays.
+    Status make_keys();
+
     // Empties every table that is registered for the projection; waits. Inside the caller's transaction.
     Status empty_registered();
 
@@ -106,21 +112,34 @@ class TableKeeper {
     Result<Names> names_of(const Event& event) const;
     Result<std::string> quoted_name(const TargetName& name) const;
     Status refuse_captured(const TargetName& target, const std::string& what) const;
-    Status make_ready(const Names& names, const Event& event, const TableDefinition& definition,
-                      const std::vector<std::string>& key, const std::vector<TypeInTarget>& types);
+    // Whether its key is still to come.
+    Result<bool> make_ready(const Names& names, const Event& event, const TableDefinition& definition,
+                            const std::vector<std::string>& key, const std::vector<TypeInTarget>& types);
     Result<ProjectionTable> describe_table(const Names& names, const TableDefinition& definition,
                                            const std::vector<std::string>& key) const;
     Status create(const Names& names, const TableDefinition& definition, const std::vector<std::string>& key,
-                  const std::vector<TypeInTarget>& types);
+                  const std::vector<TypeInTarget>& types, bool with_key);
     Status create_schema(const std::string& schema);
     Status retype_if_empty(const Names& names, const TableDefinition& definition,
                            const std::vector<TypeInTarget>& types, TargetTable& target);
     Status add_missing_columns(const Names& names, const TableDefinition& definition,
                                const std::vector<TypeInTarget>& types, const TargetTable& target);
+    // What projection_table says of a source table.
+    struct Registration {
+        bool ours = false;
+        std::string key_to_come;  // empty: it has its key
+    };
     // Fatal where the target belongs to another source table or projection.
-    Result<bool> is_registered(const Names& names);
-    Status empty(const Names& names, const std::string& source_id);
-    Status register_table(const Names& names, const Event& event);
+    Result<Registration> registration(const Names& names);
+    Status empty(const Names& names, const std::string& source_id, bool key_is_to_come);
+    Status register_table(const Names& names, const Event& event, const std::string& key_to_come);
+    // deferred_key.cpp
+    Result<bool> may_defer_key(const Event& event, const std::vector<std::string>& key);
+    Result<bool> key_stays_deferred(const Names& names, const Registration& registration,
+                                    const std::vector<std::string>& key);
+    Status set_load_origin(const Names& names, const Event& event, const EventBody& body,
+                           ProjectionTable& table);
+    Status make_key(const Names& names, const std::string& key_to_come);
 
     Session& session_;
     const config::PostgresSink& settings_;

@@ -19,15 +19,18 @@ std::string table_of(const Event& event) {
 
 }  // namespace
 
-Result<bool> TableKeeper::is_registered(const Names& names) {
+Result<TableKeeper::Registration> TableKeeper::registration(const Names& names) {
     Result<pq::Rows> rows = session_.run(
         "reading the projection's tables",
-        "SELECT projection_name, source_schema, source_table, target_schema, target_table FROM " + registry_ +
+        "SELECT projection_name, source_schema, source_table, target_schema, target_table, "
+        "coalesce(key_to_come, '') FROM " +
+            registry_ +
             " WHERE (target_schema = $1 AND target_table = $2) OR (projection_name = $3 AND source_schema = "
             "$4 "
             "AND source_table = $5)",
         {names.target.schema, names.target.table, context_.projection, names.schema, names.table});
     if (!rows.ok()) return rows.status();
+    Registration found;
     for (int row = 0; row < rows->count(); ++row) {
         const auto text = [&](int column) { return std::string(rows->text(row, column)); };
         const std::string target = text(3) + "." + text(4);
@@ -45,19 +48,19 @@ Result<bool> TableKeeper::is_registered(const Names& names) {
                                      names.target.display() + " from here on",
                                  "set the sink's option table back, or take a new snapshot");
         }
+        found = {true, text(5)};
     }
-    return rows->count() > 0;
+    return found;
 }
 
-Status TableKeeper::register_table(const Names& names, const Event& event) {
+Status TableKeeper::register_table(const Names& names, const Event& event, const std::string& key_to_come) {
     return session_
         .run("registering projection table " + names.target.display(),
              "INSERT INTO " + registry_ +
-                 " (projection_name, source_schema, source_table, target_schema, target_table, source_id) "
-                 "VALUES "
-                 "($1, $2, $3, $4, $5, $6)",
+                 " (projection_name, source_schema, source_table, target_schema, target_table, source_id, "
+                 "key_to_come) VALUES ($1, $2, $3, $4, $5, $6, nullif($7, ''))",
              {context_.projection, names.schema, names.table, names.target.schema, names.target.table,
-              table_of(event)})
+              table_of(event), key_to_come})
         .status();
 }
 
@@ -82,13 +85,14 @@ Status TableKeeper::expect(const std::string& schema, const std::string& table) 
 Status TableKeeper::empty_registered() {
     Result<pq::Rows> rows =
         session_.run("reading the projection's tables",
-                     "SELECT source_schema, source_table, target_schema, target_table, source_id FROM " +
+                     "SELECT source_schema, source_table, target_schema, target_table, source_id, "
+                     "key_to_come IS NOT NULL FROM " +
                          registry_ + " WHERE projection_name = $1",
                      {context_.projection});
     if (!rows.ok()) return rows.status();
     for (int row = 0; row < rows->count(); ++row) {
         const auto text = [&](int column) { return std::string(rows->text(row, column)); };
-        CDC_RETURN_IF_ERROR(empty({text(0), text(1), {text(2), text(3)}}, text(4)));
+        CDC_RETURN_IF_ERROR(empty({text(0), text(1), {text(2), text(3)}}, text(4), text(5) == "t"));
     }
     return {};
 }
@@ -104,7 +108,7 @@ Status TableKeeper::begin_refill(const std::string& schema, const std::string& t
     if (rows->count() == 0) return {};
     const auto text = [&](int column) { return std::string(rows->text(0, column)); };
     known_.clear();  // it may be forgotten
-    return empty({schema, table, {text(0), text(1)}}, text(2));
+    return empty({schema, table, {text(0), text(1)}}, text(2), false);
 }
 
 Status TableKeeper::mark_refilling(const std::string& schema, const std::string& table, bool refilling) {
@@ -128,19 +132,22 @@ Result<bool> TableKeeper::is_refilling(const Event& event) {
 }
 
 // A table that someone has dropped, or that the option table now names otherwise, is forgotten: the snapshot
-// makes it anew.
-Status TableKeeper::empty(const Names& names, const std::string& source_id) {
+// makes it anew. One whose key is still to come has nothing but what is to go, and nothing to find a row by:
+// where it is published, a DELETE would be refused.
+Status TableKeeper::empty(const Names& names, const std::string& source_id, bool key_is_to_come) {
     Result<TargetTable> target = read_target_table(session_, names.target);
     if (!target.ok()) return target.status();
     if (target->find("_source_id") != nullptr) {
         Result<std::string> quoted = quoted_name(names.target);
         if (!quoted.ok()) return quoted.status();
         log_info("emptying projection table {} before the snapshot", names.target.display());
-        CDC_RETURN_IF_ERROR(session_
-                                .run("emptying projection table " + names.target.display(),
-                                     "DELETE FROM " + *quoted + " AS t WHERE " + of_source_table("t"),
-                                     {std::string(source_table(source_id))})
-                                .status());
+        const std::string where = "emptying projection table " + names.target.display();
+        CDC_RETURN_IF_ERROR(
+            key_is_to_come ? session_.run_script(where, "TRUNCATE " + *quoted)
+                           : session_
+                                 .run(where, "DELETE FROM " + *quoted + " AS t WHERE " + of_source_table("t"),
+                                      {std::string(source_table(source_id))})
+                                 .status());
     }
     Result<TargetName> now = target_name(settings_.table, names.schema, names.table);
     if (!now.ok()) return now.status();

@@ -83,9 +83,10 @@ class BatcherTest : public ::testing::Test {
         batcher_.flush();
         std::vector<std::string> out;
         for (const Batch& batch : batcher_.take()) {
-            static const char* const names[] = {"upsert",        "tombstone",  "remove",        "clear_key",
-                                                "move_key",      "append",     "load",          "replace_one",
-                                                "tombstone_one", "remove_one", "tombstone_all", "remove_all"};
+            static const char* const names[] = {"upsert",      "tombstone",     "remove",     "clear_key",
+                                                "move_key",    "append",        "load",       "load_short",
+                                                "replace_one", "tombstone_one", "remove_one", "tombstone_all",
+                                                "remove_all"};
             out.push_back(std::string(names[static_cast<int>(batch.action)]) + " " +
                           std::to_string(batch.rows));
             last_ = batch;

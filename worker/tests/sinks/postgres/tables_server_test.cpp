@@ -47,7 +47,7 @@ TEST_F(Tables, ATableIsMadeWithTheSourcesKeyAndNullableColumns) {
                    "'mirror.public_orders'::regclass AND contype = 'p'"),
               "PRIMARY KEY (a, b)\n");
     EXPECT_EQ(rows("SELECT * FROM projection_table"),
-              "shop|public|orders|mirror|public_orders|pg://c/db/public.orders|f\n");
+              "shop|public|orders|mirror|public_orders|pg://c/db/public.orders|f|~\n");
 }
 
 TEST_F(Tables, ATableMadeByHandIsUsedAsItIs) {

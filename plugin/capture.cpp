@@ -162,6 +162,12 @@ void publications_check(const Options& options) {
         check_each(*policy, "Create it with CREATE PUBLICATION, or correct the slot's policy.");
 }
 
+void dropped_publications_check(const Options& options, MemoryContext lasting, List** there) {
+    warn_of_dropped_publications(options.rules, lasting, there);
+    if (const Rules* const policy = policy_rules(options))
+        warn_of_dropped_publications(*policy, lasting, there);
+}
+
 const char* captured_definition(const Options& options, const SchemaChange& change, const char* definition) {
     const Rules* const policy = policy_rules(options);
     if (policy == nullptr || definition == nullptr) return definition;

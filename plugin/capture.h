@@ -29,6 +29,8 @@ Published published_as(const Options& options, Relation relation);
 // ERROR where a publication that is named does not exist now. In the stream one that is missing publishes
 // nothing, as it may have been made later than what is decoded.
 void publications_check(const Options& options);
+// Warns of those that have been dropped where decoding is (publications.h). there, lasting: as there.
+void dropped_publications_check(const Options& options, MemoryContext lasting, List** there);
 
 // Warns of what the rules name and there is not (unknown_names.h): all of it, or columns of one table.
 void names_check(const Options& options);

@@ -143,6 +143,15 @@ Oid outermost(const List* listings, const List* oids) {
     return found;
 }
 
+// The one of these names (char*) that is equal; null: none.
+char* find_name(const List* names, const char* name) {
+    ListCell* cell;
+    foreach (cell, names) {
+        if (strcmp(static_cast<char*>(lfirst(cell)), name) == 0) return static_cast<char*>(lfirst(cell));
+    }
+    return nullptr;
+}
+
 Oid root_of(Relation relation) {
     return relation->rd_rel->relispartition ? llast_oid(get_partition_ancestors(RelationGetRelid(relation)))
                                             : InvalidOid;
@@ -174,6 +183,29 @@ List* with_partition_ancestors(Relation relation) {
     List* const oids = list_make1_oid(RelationGetRelid(relation));
     if (!relation->rd_rel->relispartition) return oids;
     return list_concat(oids, get_partition_ancestors(RelationGetRelid(relation)));
+}
+
+void warn_of_dropped_publications(const Rules& rules, MemoryContext lasting, List** there) {
+    ListCell* cell;
+    foreach (cell, rules.publication_names) {
+        char* const name = static_cast<char*>(lfirst(cell));
+        char* const known = find_name(*there, name);
+        const bool exists = GetPublicationByName(name, true) != nullptr;
+        if (exists == (known != nullptr)) continue;
+        if (exists) {
+            MemoryContext caller = MemoryContextSwitchTo(lasting);
+            *there = lappend(*there, pstrdup(name));
+            MemoryContextSwitchTo(caller);
+            continue;
+        }
+        *there = list_delete_ptr(*there, known);
+        pfree(known);
+        ereport(WARNING,
+                (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("publication \"%s\" has been dropped", name),
+                 errdetail("Nothing that was written since is published by it."),
+                 errhint("Create it again, which holds for what is written from then on, or correct the "
+                         "option \"publication_names\" or the slot's policy.")));
+    }
 }
 
 bool published_before(const Rules& rules, const List* names, ArrayType* listed) {

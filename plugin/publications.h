@@ -33,6 +33,10 @@ struct Published {
 // OIDs of the table itself and of the tables it is a partition of, nearest first.
 List* with_partition_ancestors(Relation relation);
 
+// A WARNING for each publication of these rules that was there (`there`: names, char*, in `lasting`) and is
+// gone where decoding is now: from there on it publishes nothing. Of one that is yet to come nothing is said.
+void warn_of_dropped_publications(const Rules& rules, MemoryContext lasting, List** there);
+
 // Whether a table that is dropped was captured under its own name: by a publication of all tables or of its
 // schema, or by one of these, which listed it (a text[], may be null). names, of TableName*: its own, and
 // those of what it was a partition of.

@@ -281,6 +281,7 @@ void build(Session* session, RelationEntry* entry, Relation relation) {
 void apply_staleness(Session* session) {
     if (!session->relations_stale) return;
     session->relations_stale = false;
+    session->publications_stale = true;
     session->history_known = false;
     ++session->generation;
 }
@@ -298,6 +299,7 @@ void relation_cache_create(Session* session) {
     control.keysize = sizeof(uint32);
     control.entrysize = sizeof(uint32);
     session->relations_until_trim = kLeastTrimmed;
+    session->relations_stale = true;  // nothing has been looked at
     session->user_types =
         hash_create("cdc_envelope types", 32, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 
@@ -332,6 +334,10 @@ bool is_up_to_date(const Session& session, const RelationEntry& entry) {
 
 RelationEntry* relation_entry(Session* session, Relation relation) {
     apply_staleness(session);
+    if (session->publications_stale) {
+        session->publications_stale = false;
+        dropped_publications_check(*session->options, session->context, &session->publications);
+    }
     const Oid relid = RelationGetRelid(relation);
     // A transaction's changes mostly come table by table, so the entry is mostly the one of before.
     RelationEntry* const last = session->last_relation;

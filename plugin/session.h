@@ -59,8 +59,10 @@ struct Session {
     bool history_known;
 
     Transaction transaction;
-    int unsent;      // changes in a row for which no message went out
-    HTAB* warnings;  // what has been warned of already (announcement.h); null: nothing yet
+    int unsent;               // changes in a row for which no message went out
+    List* publications;       // of char*: those named by the rules that were there when last looked at
+    bool publications_stale;  // they are to be looked at again
+    HTAB* warnings;           // what has been warned of already (announcement.h); null: nothing yet
 
     StringInfo out;   // where lines go: decoding->out, or the caller's
     bool batch_open;  // an output message has been begun and not sent

@@ -104,6 +104,12 @@ DROP PUBLICATION regress_listed;
 CREATE PUBLICATION regress_late FOR TABLE b;
 INSERT INTO b VALUES (7);
 SELECT pg_temp.seen('publication_names', 'regress_late');
+-- nor does one that was dropped, until it is there again, and neither is in silence
+DROP PUBLICATION regress_late;
+INSERT INTO b VALUES (8);
+CREATE PUBLICATION regress_late FOR TABLE b;
+INSERT INTO b VALUES (9);
+SELECT pg_temp.seen('publication_names', 'regress_late');
 DROP PUBLICATION regress_late;
 SELECT pg_temp.seen('publication_names', 'regress_late');
 DROP PUBLICATION regress_table, regress_columns, regress_schema, regress_all, regress_insert, regress_empty, regress_leaf, regress_root, regress_filter, regress_other, regress_leaf_columns, regress_root_updates, "regress, odd";

@@ -88,14 +88,14 @@ is_deeply([ keys %runs ], [$run], 'every row that was read says of which run it 
 
 # A table without a key is read in one pass: both have it whole, the topic as rows of another run.
 run_command([ $ENV{CDC_WORKER}, 'snapshot', 'start', '-c', $worker->{file}, '--table', 'public.no_key' ]);
-sub pass { return one_value($node, 'shop', "SELECT $_[0] FROM cdc_envelope.snapshot_signal WHERE table_name = 'no_key' ORDER BY id DESC LIMIT 1") }
-ok(wait_until(sub { pass('state') =~ /^(done|failed|stopped)$/ }), 'a table without a key is asked for') or diag($worker->log);
-is(pass('state'), 'done', '… and read') or diag(pass('message'));
+sub of_pass { return one_value($node, 'shop', "SELECT $_[0] FROM cdc_envelope.snapshot_signal WHERE table_name = 'no_key' ORDER BY id DESC LIMIT 1") }
+ok(wait_until(sub { of_pass('state') =~ /^(done|failed|stopped)$/ }), 'a table without a key is asked for') or diag($worker->log);
+is(of_pass('state'), 'done', '… and read') or diag(of_pass('message'));
 same_rows($node, 'no_key');
 ($headers) = run_command([ 'kcat', '-b', $broker->address, '-C', '-t', 'chunks.public.no_key', '-o', 'beginning', '-e', '-q',
 		'-X', 'isolation.level=read_committed', '-f', '%h\n' ]);
-my $of_pass = pass('run_id');
-my $read_so = () = $headers =~ /^cdc-run=$of_pass$/mg;
+my $run_of_pass = of_pass('run_id');
+my $read_so = () = $headers =~ /^cdc-run=$run_of_pass$/mg;
 is($read_so, 1000, '… each row once in the topic, as of its run');
 is($worker->stop, 0, 'a clean stop');
 done_testing();

@@ -154,9 +154,10 @@ TEST_F(StreamOnServer, slots_that_cannot_be_streamed_are_refused) {
 }
 
 TEST_F(StreamOnServer, options_are_quoted_and_the_plugins_refusal_is_fatal) {
-    const Status refused = open_stream().start(slot_name(), start_, {{"od\"d', name", "it's \\ \"x\""}});
+    // A quote in quotes, in a name, is a syntax error up to 15.18.
+    const Status refused = open_stream().start(slot_name(), start_, {{"od'd, name", "it's \\ \"x\""}});
     EXPECT_EQ(refused.code(), StatusCode::fatal) << refused.to_string();
-    EXPECT_THAT(refused.message(), HasSubstr("od\"d', name"));
+    EXPECT_THAT(refused.message(), HasSubstr("od'd, name"));
     EXPECT_EQ(open_stream().start(slot_name(), start_, {{"a", std::string("x\0y", 3)}}).code(),
               StatusCode::fatal);
 }

@@ -110,11 +110,27 @@ INSERT INTO other SELECT txid_current(), 'x';
 COMMIT;
 SQL
 my $output;
-my $load = IPC::Run::start(
-	[ 'pgbench', '-n', '-c', 2, '-R', 40, '-T', $ENV{CDC_TEST_SECONDS} // 12, '-f', $script, '-h', $node->host, '-p', $node->port, 'shop' ],
-	'>', \$output, '2>&1');
-command($worker, 'start', '--table', 'public.measured');
-ends_as($worker, 'done', 'read under writes');
+
+sub start_load
+{
+	my (%how) = @_;
+	return IPC::Run::start(
+		[ 'pgbench', '-n', '-c', 2, '-R', $how{rate}, '-T', $how{seconds}, '-f', $script, '-h', $node->host, '-p', $node->port, 'shop' ],
+		'>', \$output, '2>&1');
+}
+
+foreach my $round (1 .. 3)
+{
+	my $load = start_load(rate => 100, seconds => 2);
+	select(undef, undef, undef, 0.3 * $round);
+	command($worker, 'start', '--table', 'public.measured');
+	ends_as($worker, 'done', "read under writes, round $round");
+	IPC::Run::finish($load);
+	ok(wait_caught_up($node, 'keyless'), 'the worker catches up') or diag($worker->log);
+	same_rows($node, 'measured');
+}
+
+my $load = start_load(rate => 40, seconds => $ENV{CDC_TEST_SECONDS} // 12);
 foreach my $place (qw(backfill_pass@90 backfill_pass@5 backfill_pass_stored))
 {
 	$worker->kill9;
@@ -141,6 +157,27 @@ ok(wait_caught_up($node, 'keyless'), 'the worker catches up') or diag($worker->l
 same_rows($node, 'measured');
 same_rows($node, 'other');
 is(one_value($node, 'projection', "SELECT count(*) FROM measured WHERE note = 'spoilt'"), 0, 'nothing is left of before');
+is($worker->stop, 0, 'a clean stop');
+
+# a point is waited for as long as an older transaction runs, and the stream goes on meanwhile
+$worker->start;
+my $older = $node->background_psql('shop');
+$older->query_safe('BEGIN; SELECT txid_current()');
+command($worker, 'start', '--table', 'public.measured');
+ok($worker->wait_log(qr/slot "keyless_snapshot_\w+" is being created; it waits for the transaction/), 'an older transaction is waited for')
+  or diag($worker->log);
+foreach my $n (1 .. 3)
+{
+	$node->safe_psql('shop', "INSERT INTO other VALUES (-10 - $n, 'meanwhile'); UPDATE measured SET note = 'meanwhile' WHERE n = $n");
+	ok(wait_until(sub { one_value($node, 'projection', "SELECT count(*) FROM other WHERE id = -10 - $n") eq '1' }), '… and the stream goes on')
+	  or diag($worker->log);
+}
+is(request('keyless', 'state'), 'running', '… before the table is read');
+$older->query_safe('COMMIT');
+$older->quit;
+ends_as($worker, 'done', 'read when it has ended');
+ok(wait_caught_up($node, 'keyless'), 'the worker catches up') or diag($worker->log);
+same_rows($node, 'measured');
 is($worker->stop, 0, 'a clean stop');
 
 # DDL between the point and the table's lock: another point is taken

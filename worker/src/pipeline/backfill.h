@@ -95,6 +95,8 @@ class Backfill {
     Status read_in_one_pass(Signal& signal);
     Status check_pass(const Signal& signal) const;
     Status pass(Signal& signal);
+    void halt_stream_at(Lsn point);
+    void let_stream_go_on(const Signal& signal);
     Result<source::SnapshotReader> open_pass(const Signal& signal, const source::StopCheck& leave_off,
                                              Lsn& point);
     Result<bool> wait_for_halt(Signal& signal, Lsn point);
@@ -133,6 +135,7 @@ class Backfill {
     std::chrono::steady_clock::time_point looked_, reported_;
     std::uint64_t pass_number_ = 0;
     bool emptied_ = false;  // the sinks' tables have let their rows go for it
+    std::optional<std::chrono::steady_clock::time_point> halted_since_;  // the stream, for a pass
     StreamGate gate_;
     SliceBuilder builder_;  // the pipeline's thread
 

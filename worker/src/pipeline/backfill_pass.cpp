@@ -60,8 +60,7 @@ Status Backfill::read_in_one_pass(Signal& signal) {
         return end(signal, "done", "");
     }
     const Status status = pass(signal);
-    gate_.open();
-    changed_.signal();
+    let_stream_go_on(signal);
     // Whoever wants it to pause or stop is heeded when the signal is looked at again.
     if (status.ok() || stopping() || signal.wanted != "run") return {};
     if (status.code() != StatusCode::retry) {
@@ -84,13 +83,38 @@ bool Backfill::is_left_off(Signal& signal) {
     return signal.wanted != "run";
 }
 
-// The slot is only for the point and its snapshot, and goes with its connection.
+void Backfill::halt_stream_at(Lsn point) {
+    gate_.ask(point);
+    changed_.signal();
+}
+
+void Backfill::let_stream_go_on(const Signal& signal) {
+    gate_.open();
+    changed_.signal();
+    if (!halted_since_) return;
+    const auto halted = std::chrono::duration<double>(Clock::now() - *std::exchange(halted_since_, {}));
+    log_info("pipeline {}: snapshot {} of {}: the stream goes on, it was halted for {:.1f} s",
+             parts_.config.name, signal.id, source::display_name(table_.table), halted.count());
+}
+
+// The slot is only for the point and its snapshot, and goes with its connection. When the point is known, the
+// stream may have passed it; so it halts before, at what is not behind the point for certain, and follows
+// there while the slot waits for older transactions.
 Result<source::SnapshotReader> Backfill::open_pass(const Signal& signal, const source::StopCheck& leave_off,
                                                    Lsn& point) {
     const config::Source& source = parts_.config.source;
-    auto slot = source::SnapshotSlot::create(source.dsn, parts_.application_name, source.slot, leave_off);
+    const Result<Lsn> now = source::insert_lsn(*sql_);
+    if (!now.ok()) return now.status();
+    halt_stream_at(*now);
+    const auto follow = [this](int walsender_pid) {
+        const auto before = source::insert_lsn_while_waiting(*sql_, walsender_pid);
+        if (before.ok() && *before) halt_stream_at(**before);
+    };
+    auto slot =
+        source::SnapshotSlot::create(source.dsn, parts_.application_name, source.slot, leave_off, follow);
     if (!slot.ok()) return slot.status();
     point = slot->consistent_point();
+    halt_stream_at(point);
     CDC_RETURN_IF_ERROR(failpoint("backfill_point"));
     return source::SnapshotReader::open_table(source.dsn, parts_.application_name, source,
                                               slot->snapshot_name(), point, leave_off, table_.table,
@@ -112,7 +136,7 @@ Status Backfill::pass(Signal& signal) {
     Lsn point;
     auto reader = open_pass(signal, leave_off, point);
     if (!reader.ok()) return reader.status();
-    // Its first rows are read, and so it is locked and as the snapshot shows it, before anything halts.
+    // Its first rows are read, and so it is locked and as the snapshot shows it, before sinks give up theirs.
     auto rows = reader->next(parts_.config.source.batch_bytes);
     if (!rows.ok()) return rows.status();
     if (!rows->has_value() && reader->tables_without_rows().empty())
@@ -120,24 +144,16 @@ Status Backfill::pass(Signal& signal) {
     CDC_RETURN_IF_ERROR(failpoint("backfill_read"));
     const Result<bool> halted = wait_for_halt(signal, point);
     if (!halted.ok() || !*halted) return halted.status();
-    const Clock::time_point since = Clock::now();
-    const Status status = fill_halt(signal, *reader, point, std::move(*rows), leave_off);
-    gate_.open();
-    changed_.signal();
-    log_info("pipeline {}: snapshot {} of {}: the stream goes on, it was halted at {} for {:.1f} s",
-             parts_.config.name, signal.id, name, point.to_string(),
-             std::chrono::duration<double>(Clock::now() - since).count());
-    return status;
+    return fill_halt(signal, *reader, point, std::move(*rows), leave_off);
 }
 
 // An idle stream comes to the point as the touch of the signal commits behind it.
 Result<bool> Backfill::wait_for_halt(Signal& signal, Lsn point) {
-    gate_.ask(point);
-    changed_.signal();
     CDC_RETURN_IF_ERROR(source::nudge(*sql_, signal.id));
     while (!gate_.wait_until_halted(100ms)) {
         if (is_left_off(signal)) return false;
     }
+    halted_since_ = Clock::now();
     log_warning("pipeline {}: snapshot {} of {}: the stream is halted at {} until the table is read",
                 parts_.config.name, signal.id, source::display_name(table_.table), point.to_string());
     signal.message = "the stream of all tables is halted at " + point.to_string() + " until it is read";
@@ -150,14 +166,12 @@ Status Backfill::fill_halt(Signal& signal, source::SnapshotReader& reader, Lsn p
                            std::optional<source::SnapshotRows> rows, const source::StopCheck& leave_off) {
     SliceBuilder builder(parts_.budget);
     for (bool first = true;; first = false) {
-        auto slice = std::make_shared<Slice>();
         const bool last = !rows.has_value();
         const std::int64_t count = last ? 0 : rows->batch.rows;
-        if (!last) {
-            auto made = builder.snapshot_slice(std::move(rows->batch.bytes), count, point);
-            if (!made.ok()) return made.status();
-            slice = std::move(*made);
-        }
+        auto made = last ? Result(std::make_shared<Slice>())
+                         : builder.snapshot_slice(std::move(rows->batch.bytes), count, point);
+        if (!made.ok()) return made.status();
+        const std::shared_ptr<Slice> slice = std::move(*made);
         slice->kind = SliceKind::snapshot;
         slice->commit_lsn = point;
         slice->run_id = signal.run_id;

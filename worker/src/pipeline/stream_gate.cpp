@@ -41,10 +41,12 @@ bool StreamGate::is_due(Lsn reached) const {
     return state_ == State::asked && reached >= point_;
 }
 
-void StreamGate::halt() {
+bool StreamGate::halt(Lsn reached) {
     const std::lock_guard lock(mutex_);
-    if (state_ == State::asked) state_ = State::halted;
+    if (state_ != State::asked || reached < point_) return false;
+    state_ = State::halted;
     halted_.notify_all();
+    return true;
 }
 
 void StreamGate::shut() {

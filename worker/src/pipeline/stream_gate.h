@@ -18,9 +18,11 @@ namespace cdc {
 
 class StreamGate {
   public:
-    // The reading thread: the stream is to halt at this point.
+    // The reading thread: the stream is to halt at this point; where it was asked to before, or has halted,
+    // it goes on to this one, which is not earlier.
     void ask(Lsn point);
-    // The reading thread: waits for that, at most so long. Whether it has halted.
+    // The reading thread: waits until it has halted at the point asked for last, at most so long. Whether it
+    // has.
     bool wait_until_halted(std::chrono::milliseconds time);
     // The reading thread: calls `write` where the stream is halted, and it stays so meanwhile. False where it
     // is not, as the pipeline ends.
@@ -35,8 +37,9 @@ class StreamGate {
     // The pipeline's thread, between two transactions: whether it is to halt, as all that commits before
     // `reached` has been received.
     bool is_due(Lsn reached) const;
-    // The pipeline's thread, when it is due and all before it has been handed to the sinks.
-    void halt();
+    // The pipeline's thread, when it is due and all before `reached` has been handed to the sinks. Whether it
+    // halts: it may have been let go on meanwhile.
+    bool halt(Lsn reached);
     // The pipeline's thread, which ends: nothing may be written from here on.
     void shut();
 

@@ -144,8 +144,7 @@ bool StreamLoop::halts_at(Lsn reached) {
     StreamGate& gate = parts_.backfill.gate();
     if (!gate.is_due(reached)) return false;
     hand_on();
-    gate.halt();
-    return true;
+    return gate.halt(reached);
 }
 
 // Slices go to the sinks together where many have come: each time costs locks and may wake threads.

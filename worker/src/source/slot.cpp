@@ -97,11 +97,16 @@ struct CreatedSlot {
 
 Result<CreatedSlot> run_create(pq::Connection& replication, const std::string& dsn,
                                const std::string& application_name, const std::string& slot, bool temporary,
-                               Snapshot snapshot, const StopCheck& stop) {
-    WaitReporter reporter(dsn, application_name, slot, PQbackendPID(replication.native()));
+                               Snapshot snapshot, const StopCheck& stop,
+                               const SnapshotSlot::WaitHook& on_wait = {}) {
+    const int walsender_pid = PQbackendPID(replication.native());
+    WaitReporter reporter(dsn, application_name, slot, walsender_pid);
     auto answer = query_interruptible(
         replication, create_command(slot, temporary, snapshot, replication.server_version()), stop,
-        [&reporter] { reporter(); },
+        [&] {
+            reporter();
+            if (on_wait) on_wait(walsender_pid);
+        },
         [&](const PGresult* refusal) {
             return slot_error(replication, refusal, "creating replication slot \"" + slot + "\"", slot);
         });
@@ -204,6 +209,27 @@ Result<Lsn> create_slot(const std::string& dsn, const std::string& application_n
     return created->consistent_point;
 }
 
+// ReplicationSlotReserveWal (slot.c) begins a slot at this position, and decoding finds its point later.
+Result<Lsn> insert_lsn(pq::Connection& sql) {
+    auto rows = sql.query("SELECT pg_current_wal_insert_lsn()");
+    if (!rows.ok()) return rows.status();
+    return Lsn::parse(rows->text(0, 0)).value_or(Lsn{});
+}
+
+// It becomes consistent at a record of running transactions (xl_running_xacts) without the one that it waits
+// for, which runs when it is looked at: that record is yet to be written (snapbuild.c,
+// SnapBuildFindSnapshot).
+Result<std::optional<Lsn>> insert_lsn_while_waiting(pq::Connection& sql, int walsender_pid) {
+    const Result<Lsn> end = insert_lsn(sql);
+    if (!end.ok()) return end.status();
+    auto waits = sql.query(
+        "SELECT EXISTS (SELECT FROM pg_locks WHERE pid = $1 AND locktype = 'transactionid' AND NOT granted)",
+        {std::to_string(walsender_pid).c_str()});
+    if (!waits.ok()) return waits.status();
+    if (waits->text(0, 0) != "t") return std::optional<Lsn>();
+    return std::optional<Lsn>(*end);
+}
+
 Status drop_slot(const std::string& dsn, const std::string& application_name, const std::string& slot) {
     constexpr auto patience = std::chrono::seconds(10);
     const std::string where = "dropping replication slot \"" + slot + "\"";
@@ -241,13 +267,14 @@ Status ensure_failover(const std::string& dsn, const std::string& application_na
 }
 
 Result<SnapshotSlot> SnapshotSlot::create(const std::string& dsn, const std::string& application_name,
-                                          const std::string& slot, const StopCheck& stop) {
+                                          const std::string& slot, const StopCheck& stop,
+                                          const WaitHook& on_wait) {
     auto replication = open_source_connection(dsn, application_name, pq::Mode::replication);
     if (!replication.ok()) return replication.status().in("source");
     SnapshotSlot snapshot(std::move(*replication), dsn, application_name, slot);
     snapshot.temporary_name_ = temporary_slot_name(slot, random_suffix());
     auto created = run_create(snapshot.replication_, dsn, application_name, snapshot.temporary_name_, true,
-                              Snapshot::exported, stop);
+                              Snapshot::exported, stop, on_wait);
     CDC_RETURN_IF_ERROR(created.status());
     snapshot.consistent_point_ = created->consistent_point;
     snapshot.snapshot_name_ = created->snapshot_name;

@@ -12,6 +12,7 @@
 // it refuses (the hint is the way out).
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -51,6 +52,13 @@ Result<std::optional<SlotState>> slot_state(pq::Connection& sql, const std::stri
 Result<Lsn> create_slot(const std::string& dsn, const std::string& application_name, const std::string& slot,
                         const StopCheck& stop);
 
+// The end of the source's WAL now: no slot that is made from here on has a consistent point before it.
+Result<Lsn> insert_lsn(pq::Connection& sql);
+
+// The same of a slot under creation, which waits for a transaction; nothing where it waits no more, as its
+// point may have been found.
+Result<std::optional<Lsn>> insert_lsn_while_waiting(pq::Connection& sql, int walsender_pid);
+
 // Drops the slot; waits, for some seconds, until the connection that held it has let go of it. Ok where there
 // is none.
 Status drop_slot(const std::string& dsn, const std::string& application_name, const std::string& slot);
@@ -62,9 +70,13 @@ Status ensure_failover(const std::string& dsn, const std::string& application_na
 // The temporary slot of a snapshot; destroying it (or losing its connection) drops it at the server.
 class SnapshotSlot {
   public:
+    // Called several times a second while the slot waits for older transactions, with the walsender's pid.
+    using WaitHook = std::function<void(int)>;
+
     // Makes the temporary slot and exports its snapshot; waits as create_slot does.
     static Result<SnapshotSlot> create(const std::string& dsn, const std::string& application_name,
-                                       const std::string& slot, const StopCheck& stop);
+                                       const std::string& slot, const StopCheck& stop,
+                                       const WaitHook& on_wait = {});
 
     // For SET TRANSACTION SNAPSHOT; good until make_permanent or destruction.
     const std::string& snapshot_name() const { return snapshot_name_; }

@@ -90,6 +90,8 @@ Result<SnapshotReader> SnapshotReader::open_table(const std::string& dsn, const 
     auto reader = open_without_plan({dsn, application_name, snapshot_name, {}, {}, 0}, source,
                                     consistent_point, std::move(stop));
     CDC_RETURN_IF_ERROR(reader.status());
+    // The stream is halted, and must not wait for someone else's DDL with it.
+    CDC_RETURN_IF_ERROR(reader->connection_.execute("SET LOCAL lock_timeout = '2s'"));
     CDC_RETURN_IF_ERROR(check_condition(reader->connection_, table));
     if (!condition.empty())
         table.where = table.where.empty() ? condition : "(" + table.where + "\n) AND (" + condition + "\n)";

@@ -117,6 +117,8 @@ is($worker->stop, 0, 'a clean stop');
 # At each point between two steps; and with nothing stored it begins again.
 foreach my $case ([ 'snapshot_requested', 0, qr/snapshot of \d+ tables at/ ],
 	[ 'snapshot_slot_kept', 1, qr/of its 5 tables with a key 0 are delivered whole and 0 in part/ ],
+	[ 'postgres.before_key', 1, qr/of its 5 tables with a key 5 are delivered whole and 0 in part/ ],
+	[ 'postgres.before_key@3', 1, qr/of its 5 tables with a key 5 are delivered whole and 0 in part/ ],
 	[ 'snapshot_durable', 1, qr/of its 5 tables with a key 5 are delivered whole and 0 in part/ ],
 	[ 'snapshot_slot_permanent', 2, qr/of its 5 tables with a key 5 are delivered whole and 0 in part/ ],
 	[ 'snapshot_finished', 1, qr/streaming from/ ])
@@ -139,6 +141,9 @@ foreach my $case ([ 'snapshot_requested', 0, qr/snapshot of \d+ tables at/ ],
 	ok(wait_slot_active($node, 'goes_on') && wait_caught_up($node, 'goes_on'), '… and the worker catches up') or diag($worker->log);
 	like($worker->log, $log, '… the way it should');
 	same_rows($node, $_) foreach @tables;
+	is(projected("SELECT count(*) FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid WHERE i.indisprimary AND c.relname IN ('"
+			  . join("', '", qw(all_read doc full_vacuumed later nothing_yet))
+			  . "')"), 5, '… each with its key');
 	is($worker->stop, 0, 'a clean stop');
 }
 done_testing();

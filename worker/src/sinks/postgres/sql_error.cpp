@@ -48,6 +48,15 @@ bool is_of_data(std::string_view sqlstate) {
            });
 }
 
+// What the source allows, a constraint that someone has given the projection may not.
+std::string way_out(const PGresult* result, std::string_view sqlstate) {
+    constexpr std::string_view check = "23514", exclusion = "23P01";
+    if (sqlstate != check && sqlstate != exclusion) return {};
+    return "drop constraint " + field_of(result, PG_DIAG_CONSTRAINT_NAME) + " of the projection table " +
+           field_of(result, PG_DIAG_TABLE_NAME) +
+           ", which the source has not, or have what it refuses parked (sink: on_reject: park)";
+}
+
 }  // namespace
 
 StatusCode status_code_of(std::string_view sqlstate) {
@@ -76,6 +85,7 @@ Status sql_error(const PGconn* connection, const PGresult* result, const std::st
         case StatusCode::retry:
             return Status::retry(std::move(message), std::move(hint));
         case StatusCode::reject:
+            if (hint.empty()) hint = way_out(result, state);
             return Status::reject(std::move(message), std::move(hint));
         default:
             if (hint.empty() && state == "42501")

@@ -72,6 +72,16 @@ TEST_F(TargetRules, ARowThatATriggerRefusesStopsThePipelineAndNothingIsLost) {
     EXPECT_EQ(quantities(), "1|1\n2|2\n3|3\n13|13\n");
 }
 
+TEST_F(TargetRules, AConstraintOfTheTargetsOwnIsNamedWithTheWayOut) {
+    begin(config::OnReject::stop);
+    run("ALTER TABLE orders ADD CONSTRAINT few CHECK (qty < 10)");
+    const Status refused = apply({ordered(3, 3), ordered(13, 13)});
+    EXPECT_EQ(refused.code(), StatusCode::reject) << refused.to_string();
+    EXPECT_THAT(refused.to_string(), HasSubstr("public.orders/PK:13"));
+    EXPECT_THAT(refused.hint(), HasSubstr("drop constraint few of the projection table orders"));
+    EXPECT_THAT(refused.hint(), HasSubstr("on_reject: park"));
+}
+
 // Whoever has it change or drop rows wants the projection so. Both its kinds see a row that comes again.
 TEST_F(TargetRules, ATriggerMayChangeARow) {
     begin(config::OnReject::park);

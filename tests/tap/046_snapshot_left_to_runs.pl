@@ -86,4 +86,17 @@ ok(wait_caught_up($node, 'resumed'), 'the worker goes on');
 same_rows($node, 'doc');
 unlike($worker->log, qr/reads chunk/, '… and reads nothing again');
 is($worker->stop, 0, 'a clean stop');
+
+# the slot is lost in the middle of a run: the projection is emptied, so nothing that the run had delivered counts
+sql(q{INSERT INTO cdc_envelope.snapshot_signal (slot_name, schema_name, table_name, chunk_rows) VALUES ('resumed', 'public', 'doc', 500)});
+killed_at('backfill_read@3');
+ok(wait_until(sub { sql("SELECT count(*) FROM pg_replication_slots WHERE active") eq '0' }), '… and its walsender has gone');
+sql("SELECT pg_drop_replication_slot('resumed')");
+sql('UPDATE doc SET n = 3 WHERE id % 7 = 0');
+$worker->configure(%settings, pipeline => { %{ $settings{pipeline} }, slot => { on_missing => 'resnapshot' } }, dsn => dsn($node, 'shop'));
+$worker->start;
+ok(wait_until(sub { requests() =~ /^(\w+ done(, )?)+$/ }), 'all is read') or diag(requests(), $worker->log);
+ok(wait_caught_up($node, 'resumed'), 'the worker catches up') or diag($worker->log);
+same_rows($node, $_) foreach qw(doc other no_key nothing_yet);
+is($worker->stop, 0, 'a clean stop');
 done_testing();

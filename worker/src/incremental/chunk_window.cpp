@@ -11,7 +11,7 @@ namespace {
 // Whether the event lacks values that only the row itself has. The text may stand in a value too, so it is
 // only where it is found that the envelope is read.
 Result<bool> lacks_values(const Event& event) {
-    if (event.op != Op::update || event.line.find("\"unchanged\":[") == std::string_view::npos) return false;
+    if (event.op == Op::remove || event.line.find("\"unchanged\":[") == std::string_view::npos) return false;
     const Result<EventBody> body = read_body(event);
     if (!body.ok()) return body.status();
     return !body->unchanged.empty();
@@ -104,7 +104,7 @@ Result<bool> ChunkWindow::observe_row(const Event& event) {
 // Under its old key the row may not have been delivered yet, and never will be.
 Result<bool> ChunkWindow::note_moved(const Event& event) {
     auto key = key_texts(event.key, names_.key);
-    if (!key) return Status::fatal("an update of a key came without the key");
+    if (!key) return again_.add_all(event.xid);  // it has another key by now, or had another one
     return again_.add(*std::move(key), event.xid);
 }
 
@@ -137,11 +137,13 @@ Status ChunkWindow::open(Chunk chunk) {
         const Result<Event> event = read_event(chunk_->envelope(chunk_->rows[row]));
         if (!event.ok()) return event.status();
         if (!places_.emplace(event->source_id, Place{row}).second) {
+            drop();
             return Status::fatal("two rows have the same key in their envelopes",
                                  "a key column is masked: rows can't be told apart by it");
         }
     }
     touched_.forget(chunk_->seen);
+    if (touched_.any_transaction()) whole_ = false;
     for (const auto& [xid, touch] : touched_.transactions()) {
         for (const auto& [source_id, incomplete] : touch.rows)
             leave_out_early(source_id, xid, incomplete);

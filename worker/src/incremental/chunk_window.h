@@ -40,10 +40,10 @@ struct TableNames {
 
 class ChunkWindow {
   public:
-    // max_touched: bytes for what the stream's transactions have touched; max_again: how many keys are kept
-    // to be read again, before the table is begun anew instead.
-    ChunkWindow(TableNames names, std::size_t max_touched, std::size_t max_again)
-        : names_(std::move(names)), touched_(max_touched), again_(max_again) {}
+    // max_touched: bytes for what the stream's transactions have touched; most_again: what is kept to be read
+    // again, before the table is begun anew instead.
+    ChunkWindow(TableNames names, std::size_t max_touched, RowsToReadAgain::Most most_again)
+        : names_(std::move(names)), touched_(max_touched), again_(most_again) {}
 
     // Every event of the stream, in its order, from before the first chunk's snapshot on. Returns whether
     // read_again() has grown. Fatal where the line is not an envelope.

@@ -19,9 +19,9 @@ std::string to_json(const RunProgress& progress) {
     for (const std::string& key : progress.again)
         again += (again.empty() ? "" : ",") + json_string(key);
     return "{\"signal\":" + std::to_string(progress.signal) + ",\"run\":" + json_string(progress.run) +
-           ",\"chunks\":" + std::to_string(progress.chunks) + ",\"rows\":" + std::to_string(progress.rows) +
-           ",\"after\":" + json_string(progress.after) + ",\"again\":[" + again +
-           "],\"from_start\":" + (progress.from_start ? "true" : "false") +
+           ",\"form\":" + json_string(progress.form) + ",\"chunks\":" + std::to_string(progress.chunks) +
+           ",\"rows\":" + std::to_string(progress.rows) + ",\"after\":" + json_string(progress.after) +
+           ",\"again\":[" + again + "],\"from_start\":" + (progress.from_start ? "true" : "false") +
            ",\"done\":" + (progress.done ? "true" : "false") + "}";
 }
 
@@ -34,6 +34,7 @@ Result<RunProgress> read_progress(std::string_view json) {
         if (member.name() == "run") progress.run = text(value);
         if (member.name() == "chunks") progress.chunks = leading_number<std::int64_t>(value);
         if (member.name() == "rows") progress.rows = leading_number<std::int64_t>(value);
+        if (member.name() == "form") progress.form = text(value);
         if (member.name() == "after") progress.after = text(value);
         if (member.name() == "from_start") progress.from_start = value == "true";
         if (member.name() == "done") progress.done = value == "true";

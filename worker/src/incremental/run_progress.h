@@ -14,6 +14,7 @@ namespace cdc::incremental {
 struct RunProgress {
     std::int64_t signal = 0;         // cdc_envelope.snapshot_signal.id
     std::string run;                 // random, 32 hex digits: this attempt at it
+    std::string form;                // of the table and key that `after` and `again` are of (KeyTable::form)
     std::int64_t chunks = 0;         // delivered so far
     std::int64_t rows = 0;           // in them
     std::string after;               // the last key that was read (Chunk::Row::key); empty: none yet

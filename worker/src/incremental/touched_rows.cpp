@@ -10,9 +10,26 @@ constexpr std::size_t transaction_bytes = sizeof(Touch) + entry_bytes;
 }  // namespace
 
 Touch& TouchedRows::of(std::uint32_t xid) {
-    const auto [entry, made] = transactions_.try_emplace(xid);
-    if (made) bytes_ += transaction_bytes;
-    return entry->second;
+    const auto known = transactions_.find(xid);
+    if (known != transactions_.end()) return known->second;
+    if (bytes_ + transaction_bytes > max_bytes_) let_rows_go();
+    if (bytes_ + transaction_bytes > max_bytes_) {
+        for (const auto& [each, of_each] : transactions_) {
+            if (!newest_ || static_cast<std::int32_t>(each - *newest_) > 0) newest_ = each;
+        }
+        transactions_.clear();
+        bytes_ = 0;
+    }
+    bytes_ += transaction_bytes;
+    return transactions_[xid];
+}
+
+void TouchedRows::let_rows_go() {
+    for (auto& [each, of_each] : transactions_) {
+        of_each.any_row = of_each.any_row || !of_each.rows.empty();
+        of_each.rows = {};
+    }
+    bytes_ = transactions_.size() * transaction_bytes;
 }
 
 void TouchedRows::touch(std::uint32_t xid, std::string_view source_id, bool incomplete) {
@@ -24,16 +41,12 @@ void TouchedRows::touch(std::uint32_t xid, std::string_view source_id, bool inco
     }
     touch.rows.emplace(source_id, incomplete);
     bytes_ += source_id.size() + entry_bytes;
-    if (bytes_ <= max_bytes_) return;
-    for (auto& [each, of_each] : transactions_) {
-        of_each.any_row = of_each.any_row || !of_each.rows.empty();
-        of_each.rows = {};
-    }
-    bytes_ = transactions_.size() * transaction_bytes;
+    if (bytes_ > max_bytes_) let_rows_go();
 }
 
 void TouchedRows::forget(const Visibility& seen) {
     bytes_ = 0;
+    if (newest_ && seen.sees_all_before(*newest_ + 1)) newest_.reset();
     for (auto each = transactions_.begin(); each != transactions_.end();) {
         if (seen.sees(each->first)) {
             each = transactions_.erase(each);

@@ -5,12 +5,14 @@
 // chunk was read can therefore be newer than the chunk.
 //
 // Memory: what is seen by some snapshot is forgotten. Past max_bytes the rows' names are dropped and only
-// the transactions kept, of which then any row may be touched. Thread: plain value.
+// the transactions kept, of which then any row may be touched; and where those alone take as much, only that
+// there were some. Thread: plain value.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -47,10 +49,15 @@ class TouchedRows {
     bool wants_forgetting() const { return bytes_ > max_bytes_ / 2; }
 
     const std::unordered_map<std::uint32_t, Touch>& transactions() const { return transactions_; }
+    // Any transaction up to some time may have touched any row, and no snapshot has seen all of them yet.
+    bool any_transaction() const { return newest_.has_value(); }
 
   private:
     Touch& of(std::uint32_t xid);
+    void let_rows_go();
 
+    // The newest of the transactions that were let go (32-bit ids, modulo 2^32).
+    std::optional<std::uint32_t> newest_;
     const std::size_t max_bytes_;
     std::size_t bytes_ = 0;
     std::unordered_map<std::uint32_t, Touch> transactions_;

@@ -41,4 +41,8 @@ bool Visibility::sees(std::uint32_t xid) const {
     return full < xmax_ && !std::ranges::binary_search(running_, full);
 }
 
+bool Visibility::sees_all_before(std::uint32_t xid) const {
+    return static_cast<std::int32_t>(xid - static_cast<std::uint32_t>(xmin_)) <= 0;
+}
+
 }  // namespace cdc::incremental

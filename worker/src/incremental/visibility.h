@@ -24,6 +24,8 @@ class Visibility {
     // has its commit record in the WAL but is still among the running ones (it waits for a synchronous
     // standby, or has just not come to taking itself off) is not seen.
     bool sees(std::uint32_t xid) const;
+    // Whether it sees every transaction with an id before this one.
+    bool sees_all_before(std::uint32_t xid) const;
 
   private:
     std::uint64_t xmin_ = 0;              // all before it have ended

@@ -14,6 +14,14 @@ namespace cdc {
 using incremental::ChunkWindow;
 using incremental::RunProgress;
 
+namespace {
+
+// Keys and their bytes: they go with a sink's position, which Kafka takes as one message of 1 MB at most,
+// with all of their quotes escaped.
+constexpr incremental::RowsToReadAgain::Most most_read_again{10000, 256u << 10};
+
+}  // namespace
+
 Backfill::Backfill(Parts parts)
     : parts_(std::move(parts)), stop_check_([this] { return stopping(); }), builder_(parts_.budget) {}
 
@@ -63,10 +71,11 @@ std::optional<RunProgress> Backfill::stored_progress(const Signal& signal) const
 
 Status Backfill::take_up(const Signal& signal) {
     const std::optional<RunProgress> progress = stored_progress(signal);
-    if (!progress) return {};
+    if (!progress || signal.state == "requested") return {};
     auto table = source::describe_table(*sql_, parts_.config.source, signal.schema, signal.table);
     if (!table.ok()) return table.status().code() == StatusCode::retry ? table.status() : Status{};
     table_ = std::move(*table);
+    if (progress->form != table_.form()) return {};
     if (table_.in_one_pass) {  // all of it or nothing
         const std::lock_guard lock(mutex_);
         if (progress->done) progress_ = *progress;
@@ -82,11 +91,12 @@ void Backfill::activate(RunProgress progress) {
     const std::lock_guard lock(mutex_);
     // Together well below what stops the reading of the stream.
     const std::size_t max_touched = parts_.config.memory_limit / 8;
-    window_.emplace(table_.names, max_touched, 10000);
+    window_.emplace(table_.names, max_touched, most_read_again);
     for (const std::string& key : progress.again)
         window_->read_again().add_settled(key);
     if (progress.from_start) progress.after.clear();
     progress_ = std::move(progress);
+    done_number_ = 0;
 }
 
 bool Backfill::waits() const {
@@ -115,6 +125,10 @@ Status Backfill::observe(Slice& slice) {
 void Backfill::attach_progress(Slice& slice) {
     slice.snapshot_progress = to_json(progress_);
     slice.progress_number = ++handed_over_;
+    if (progress_.done) done_number_ = handed_over_;
+    const std::size_t held = slice.lease.bytes() + slice.snapshot_progress.size();
+    slice.lease.release();
+    slice.lease = parts_.budget.take(held);
 }
 
 void Backfill::stored(std::uint64_t number) {

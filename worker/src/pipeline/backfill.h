@@ -32,6 +32,7 @@
 #include "pipeline/statistics.h"
 #include "pipeline/stream_gate.h"
 #include "source/key_chunk.h"
+#include "source/slot.h"
 #include "source/snapshot.h"
 #include "source/snapshot_signal.h"
 
@@ -92,13 +93,15 @@ class Backfill {
     Status take_up(const Signal& signal);
     Status read_table(Signal& signal);
     Status read_one(Signal& signal);
+    Status begin_anew(const Signal& signal);
     Status read_in_one_pass(Signal& signal);
     Status check_pass(const Signal& signal) const;
     Status pass(Signal& signal);
     void halt_stream_at(Lsn point);
     void let_stream_go_on(const Signal& signal);
-    Result<source::SnapshotReader> open_pass(const Signal& signal, const source::StopCheck& leave_off,
-                                             Lsn& point);
+    Status wait_for_table_lock(const source::StopCheck& leave_off);
+    Result<source::SnapshotSlot> make_point(Signal& signal);
+    Result<source::SnapshotReader> open_pass(Signal& signal, const source::StopCheck& leave_off, Lsn& point);
     Result<bool> wait_for_halt(Signal& signal, Lsn point);
     Status fill_halt(Signal& signal, source::SnapshotReader& reader, Lsn point,
                      std::optional<source::SnapshotRows> rows, const source::StopCheck& leave_off);
@@ -130,10 +133,8 @@ class Backfill {
     // Since when, from how many rows on, and when it was last said how far the run under way is.
     std::chrono::steady_clock::time_point began_, told_;
     std::int64_t rows_before_ = 0;
-    // Of a pass: when it was last looked what is wanted and reported; the number of the progress that ends
-    // it.
+    // Of a pass: when it was last looked what is wanted and reported.
     std::chrono::steady_clock::time_point looked_, reported_;
-    std::uint64_t pass_number_ = 0;
     bool emptied_ = false;  // the sinks' tables have let their rows go for it
     std::optional<std::chrono::steady_clock::time_point> halted_since_;  // the stream, for a pass
     StreamGate gate_;
@@ -149,6 +150,7 @@ class Backfill {
     std::optional<Delivered> delivered_;
     std::uint64_t handed_over_ = 1;  // progress_number of the newest slice that has one
     std::uint64_t stored_ = 0;       // what every sink has of them
+    std::uint64_t done_number_ = 0;  // of the progress that ends the run; 0: every sink had it at the start
 
     std::thread thread_;
 };

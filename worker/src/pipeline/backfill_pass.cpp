@@ -7,7 +7,6 @@
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "pipeline/backfill.h"
-#include "source/slot.h"
 
 namespace cdc {
 
@@ -45,15 +44,16 @@ Status Backfill::read_in_one_pass(Signal& signal) {
         lease_.release();
     }
     CDC_RETURN_IF_ERROR(check_pass(signal));
-    const bool done = [&] {
+    const auto done = [&]() -> std::optional<std::uint64_t> {
         const std::lock_guard lock(mutex_);
-        if (!progress_.done || progress_.signal != signal.id) return false;
+        const bool it_is = progress_.done && progress_.signal == signal.id && progress_.run == signal.run_id;
+        if (!it_is) return std::nullopt;
         signal.rows = progress_.rows;
         signal.chunks = progress_.chunks;
-        return true;
+        return done_number_;
     }();
     if (done) {
-        CDC_RETURN_IF_ERROR(wait_until_stored(pass_number_));
+        CDC_RETURN_IF_ERROR(wait_until_stored(*done));
         if (stopping()) return {};
         CDC_RETURN_IF_ERROR(failpoint("backfill_pass_stored"));
         emptied_ = false;
@@ -78,7 +78,8 @@ bool Backfill::is_left_off(Signal& signal) {
     if (Clock::now() >= looked_ + look_interval) {
         looked_ = Clock::now();
         const auto wanted = source::wanted_of(*sql_, signal.id);
-        if (wanted.ok()) signal.wanted = wanted->value_or("stop");
+        if (!wanted.ok()) return true;
+        signal.wanted = wanted->value_or("stop");
     }
     return signal.wanted != "run";
 }
@@ -97,21 +98,54 @@ void Backfill::let_stream_go_on(const Signal& signal) {
              parts_.config.name, signal.id, source::display_name(table_.table), halted.count());
 }
 
-// The slot is only for the point and its snapshot, and goes with its connection. When the point is known, the
-// stream may have passed it; so it halts before, at what is not behind the point for certain, and follows
-// there while the slot waits for older transactions.
-Result<source::SnapshotReader> Backfill::open_pass(const Signal& signal, const source::StopCheck& leave_off,
-                                                   Lsn& point) {
+// Before anything halts: whoever holds the table's lock may do so for hours.
+Status Backfill::wait_for_table_lock(const source::StopCheck& leave_off) {
+    CDC_RETURN_IF_ERROR(sql_->execute("BEGIN"));
+    const auto locked = source::query_interruptible(
+        *sql_, "LOCK TABLE ONLY " + table_.quoted + " IN ACCESS SHARE MODE", leave_off);
+    const Status ended = sql_->execute("ROLLBACK");
+    return locked.ok() ? ended : locked.status().in("table " + source::display_name(table_.table));
+}
+
+// Makes the slot whose point and snapshot the pass is of. When the point is known, the stream may have passed
+// it; so it halts before, at what is not behind the point, and follows there while the slot waits for older
+// transactions. After such a wait the server reads what WAL has come meanwhile before it finds the point; it
+// is not waited for if that is much.
+Result<source::SnapshotSlot> Backfill::make_point(Signal& signal) {
+    constexpr auto most_behind = 5s;
     const config::Source& source = parts_.config.source;
     const Result<Lsn> now = source::insert_lsn(*sql_);
     if (!now.ok()) return now.status();
-    halt_stream_at(*now);
-    const auto follow = [this](int walsender_pid) {
+    Lsn halts_at = *now;
+    halt_stream_at(halts_at);
+    Status failed;
+    std::optional<Clock::time_point> followed;
+    const auto follow = [&](int walsender_pid) {
         const auto before = source::insert_lsn_while_waiting(*sql_, walsender_pid);
-        if (before.ok() && *before) halt_stream_at(**before);
+        if (!before.ok()) failed = before.status();
+        if (before.ok() && *before) {
+            followed = Clock::now();
+            halts_at = **before;
+            halt_stream_at(halts_at);
+        } else if (followed && Clock::now() - *followed > most_behind) {
+            failed = Status::retry("after the older transactions much WAL lies before the point");
+        }
     };
-    auto slot =
-        source::SnapshotSlot::create(source.dsn, parts_.application_name, source.slot, leave_off, follow);
+    auto slot = source::SnapshotSlot::create(
+        source.dsn, parts_.application_name, source.slot, [&] { return !failed.ok() || is_left_off(signal); },
+        follow);
+    CDC_RETURN_IF_ERROR(failed);
+    if (slot.ok() && slot->consistent_point() < halts_at)
+        return Status::retry("the stream may have passed the point");
+    return slot;
+}
+
+// The slot is only for the point and its snapshot, and goes with its connection.
+Result<source::SnapshotReader> Backfill::open_pass(Signal& signal, const source::StopCheck& leave_off,
+                                                   Lsn& point) {
+    const config::Source& source = parts_.config.source;
+    CDC_RETURN_IF_ERROR(wait_for_table_lock(leave_off));
+    auto slot = make_point(signal);
     if (!slot.ok()) return slot.status();
     point = slot->consistent_point();
     halt_stream_at(point);
@@ -202,6 +236,7 @@ bool Backfill::put_in(Signal& signal, const std::shared_ptr<Slice>& slice) {
         incremental::RunProgress progress;
         progress.signal = signal.id;
         progress.run = signal.run_id;
+        progress.form = table_.form();
         progress.chunks = signal.chunks = 1;
         progress.rows = signal.rows;
         progress.done = true;
@@ -210,7 +245,6 @@ bool Backfill::put_in(Signal& signal, const std::shared_ptr<Slice>& slice) {
     }
     const bool written = gate_.while_halted([&] { parts_.sinks.write(slice); });
     emptied_ = emptied_ || written;
-    if (last) pass_number_ = handed_over_;
     if (last && !written) progress_ = {};
     return written;
 }

@@ -73,17 +73,17 @@ bool Backfill::pause(std::chrono::milliseconds time) {
 }
 
 void Backfill::run() {
-    bool failing = false;
+    bool failing = false;  // it has been said
     do {
         Status status = sql_ ? Status{} : connect();
         if (status.ok()) status = sql_->execute("LISTEN cdc_envelope_snapshot");
         if (status.ok()) status = work();
+        if (status.ok()) failing = false;
         if (status.ok() || stopping()) continue;
-        if (!std::exchange(failing, status.code() == StatusCode::retry))
+        if (!std::exchange(failing, true))
             log_warning("pipeline {}: snapshots beside the stream: {}", parts_.config.name,
                         status.to_string());
         sql_.reset();
-        if (status.code() != StatusCode::retry) return;
     } while (pause(sql_ ? look_interval : std::chrono::milliseconds(retry_interval)));
 }
 
@@ -115,7 +115,8 @@ Status Backfill::end(Signal& signal, const char* state, const std::string& messa
 Status Backfill::handle(Signal signal) {
     const bool under_way = [&] {
         const std::lock_guard lock(mutex_);
-        return (window_ || progress_.done) && progress_.signal == signal.id;
+        // Where it was never reported, or somebody has set it back by hand, it begins.
+        return (window_ || progress_.done) && progress_.signal == signal.id && signal.state != "requested";
     }();
     if (!under_way) {
         signal.run_id = random_id();
@@ -157,7 +158,12 @@ Status Backfill::read_table(Signal& signal) {
     bool fresh = false;
     {
         const std::lock_guard lock(mutex_);
-        fresh = !window_ || progress_.signal != signal.id;
+        const bool goes_on = window_ && progress_.signal == signal.id;
+        fresh = !goes_on || progress_.form != table_.form();
+        if (goes_on && fresh) {
+            signal.run_id = random_id();
+            signal.rows = signal.left_out = signal.bytes = signal.chunks = 0;
+        }
         // After a lost connection nobody waits for the chunk that was open.
         if (!fresh) window_->drop();
         if (!fresh) {
@@ -171,6 +177,7 @@ Status Backfill::read_table(Signal& signal) {
         RunProgress progress;
         progress.signal = signal.id;
         progress.run = signal.run_id;
+        progress.form = table_.form();
         activate(std::move(progress));
         log_info("pipeline {}: snapshot {} of {} begins, run {}", parts_.config.name, signal.id,
                  source::display_name(table_.table), signal.run_id);
@@ -185,11 +192,14 @@ Status Backfill::read_table(Signal& signal) {
         CDC_RETURN_IF_ERROR(heed(signal));
         if (stopping()) return {};
         if (signal.wanted == "stop") return end(signal, "stopped", "");
-        const bool done = [&] {
+        const auto done = [&]() -> std::optional<std::uint64_t> {
             const std::lock_guard lock(mutex_);
-            return progress_.done;
+            return progress_.done ? std::optional(done_number_) : std::nullopt;
         }();
-        if (done) return end(signal, "done", "");
+        if (done) {
+            CDC_RETURN_IF_ERROR(wait_until_stored(*done));
+            return stopping() ? Status() : end(signal, "done", "");
+        }
         CDC_RETURN_IF_ERROR(read_one(signal));
     }
 }
@@ -220,6 +230,7 @@ Status Backfill::read_one(Signal& signal) {
     auto read = source::read_chunk(*sql_, parts_.config.source, table_, request, stop_check_);
     if (!read.ok()) return read.status();
     CDC_RETURN_IF_ERROR(failpoint("backfill_read"));
+    if (read->of_another_form) return begin_anew(signal);
     {
         const std::lock_guard lock(mutex_);
         // A row may be longer than the budget, and the stream must come to the mark all the same.
@@ -244,6 +255,18 @@ Status Backfill::read_one(Signal& signal) {
     CDC_RETURN_IF_ERROR(wait_until_stored(delivered->number));
     if (stopping()) return {};
     return progressed(signal, *delivered);
+}
+
+// Where the run had come in the old key's order says nothing of the new one's.
+Status Backfill::begin_anew(const Signal& signal) {
+    {
+        const std::lock_guard lock(mutex_);
+        window_.reset();
+        progress_ = {};
+    }
+    return Status::retry("table " + source::display_name(table_.table) + " of snapshot " +
+                         std::to_string(signal.id) +
+                         " has got another key, name or parent: it is read from its start");
 }
 
 Status Backfill::progressed(Signal& signal, const Delivered& delivered) {

@@ -325,6 +325,7 @@ Result<Lsn> Pipeline::begin_with_snapshot(SinkGroup& sinks, const source::StartP
                                           source::kept_slot_name(config_.source.slot)));
     for (source::SinkPosition& position : positions_)
         position.stored.reset();
+    snapshot_progress_.assign(sinks_.size(), {});
     remembered_.clear();
     const auto forgetful =
         std::ranges::find_if(sinks_, [](const auto& sink) { return !sink->keeps_position(); });

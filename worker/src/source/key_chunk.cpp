@@ -18,7 +18,8 @@ namespace {
 using incremental::Chunk;
 
 const char* const key_sql =
-    "SELECT a.attname, format_type(a.atttypid, a.atttypmod) FROM pg_class c JOIN pg_index i ON i.indrelid = "
+    "SELECT a.attname, format_type(a.atttypid, a.atttypmod), a.attcollation FROM pg_class c JOIN pg_index i "
+    "ON i.indrelid = "
     "c.oid AND i.indisvalid AND CASE c.relreplident WHEN 'i' THEN i.indisreplident ELSE i.indisprimary AND "
     "i.indimmediate END, unnest(i.indkey) WITH ORDINALITY k(attnum, n), pg_attribute a WHERE c.oid = $1::oid "
     "AND a.attrelid = c.oid AND a.attnum = k.attnum AND k.n <= i.indnkeyatts ORDER BY k.n";
@@ -26,6 +27,26 @@ const char* const key_sql =
 const char* const ancestors_sql =
     "SELECT n.nspname, c.relname FROM pg_partition_ancestors($1::oid::regclass) p JOIN pg_class c ON c.oid = "
     "p.relid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid <> $1::oid";
+
+// Its key and its ancestors, as they are now.
+Status describe_form(pq::Connection& sql, KeyTable& table) {
+    const std::string oid = std::to_string(table.table.oid);
+    auto key = sql.query(key_sql, {oid.c_str()});
+    if (!key.ok()) return key.status();
+    for (int row = 0; row < key->count(); ++row) {
+        auto name = sql.quote_identifier(key->text(row, 0));
+        if (!name.ok()) return name.status();
+        table.key.push_back({std::string(key->text(row, 0)), *name, std::string(key->text(row, 1)),
+                             std::string(key->text(row, 2))});
+        table.names.key.push_back(table.key.back().name);
+    }
+    auto ancestors = sql.query(ancestors_sql, {oid.c_str()});
+    if (!ancestors.ok()) return ancestors.status();
+    for (int row = 0; row < ancestors->count(); ++row)
+        table.names.ancestors.push_back(
+            {std::string(ancestors->text(row, 0)), std::string(ancestors->text(row, 1))});
+    return {};
+}
 
 Result<CapturedTable> find_captured(pq::Connection& sql, const config::Source& source,
                                     const std::string& schema, const std::string& table) {
@@ -93,6 +114,7 @@ class Reading {
 
   private:
     Status begin(const config::Source& source);
+    Status compare_form();
     Status leave_delivered();
     Status read_again();
     Status read_range();
@@ -144,7 +166,19 @@ Status Reading::begin(const config::Source& source) {
     auto arguments = encode_arguments(sql_, source, read_.chunk.mark, std::string(state->text(0, 2)));
     if (!arguments.ok()) return arguments.status();
     arguments_ = std::move(*arguments);
+    CDC_RETURN_IF_ERROR(compare_form());
     return leave_delivered();
+}
+
+// DDL since the table was described may have given it another key, or its name to another table.
+Status Reading::compare_form() {
+    auto oid = sql_.query("SELECT to_regclass($1)::oid", {table_.quoted.c_str()});
+    if (!oid.ok()) return oid.status();
+    KeyTable now;
+    now.table.oid = leading_number<std::uint32_t>(oid->text(0, 0));
+    CDC_RETURN_IF_ERROR(describe_form(sql_, now));
+    read_.of_another_form = now.form() != table_.form();
+    return {};
 }
 
 // Under the lock no other file can become the table's.
@@ -270,8 +304,10 @@ Status Reading::read_range() {
 
 Result<ReadChunk> Reading::read(const config::Source& source) {
     CDC_RETURN_IF_ERROR(begin(source));
-    CDC_RETURN_IF_ERROR(read_again());
-    CDC_RETURN_IF_ERROR(read_range());
+    if (!read_.of_another_form) {
+        CDC_RETURN_IF_ERROR(read_again());
+        CDC_RETURN_IF_ERROR(read_range());
+    }
     read_.chunk.first = request_.after.empty();
     read_.chunk.again = request_.again;
     CDC_RETURN_IF_ERROR(sql_.execute("ROLLBACK"));
@@ -279,6 +315,15 @@ Result<ReadChunk> Reading::read(const config::Source& source) {
 }
 
 }  // namespace
+
+std::string KeyTable::form() const {
+    std::string form = std::to_string(table.oid);
+    for (const Column& column : key)
+        form += ", " + column.quoted + " " + column.type + " " + column.collation;
+    for (const auto& [schema, name] : names.ancestors)
+        form += " of " + schema + "." + name;
+    return form;
+}
 
 Result<KeyTable> describe_table(pq::Connection& sql, const config::Source& source, const std::string& schema,
                                 const std::string& table) {
@@ -290,20 +335,7 @@ Result<KeyTable> describe_table(pq::Connection& sql, const config::Source& sourc
     auto quoted = quoted_name(sql, schema, table);
     if (!quoted.ok()) return quoted.status();
     found.quoted = std::move(*quoted);
-    const std::string oid = std::to_string(found.table.oid);
-    auto key = sql.query(key_sql, {oid.c_str()});
-    if (!key.ok()) return key.status();
-    for (int row = 0; row < key->count(); ++row) {
-        auto name = sql.quote_identifier(key->text(row, 0));
-        if (!name.ok()) return name.status();
-        found.key.push_back({std::string(key->text(row, 0)), *name, std::string(key->text(row, 1))});
-        found.names.key.push_back(found.key.back().name);
-    }
-    auto ancestors = sql.query(ancestors_sql, {oid.c_str()});
-    if (!ancestors.ok()) return ancestors.status();
-    for (int row = 0; row < ancestors->count(); ++row)
-        found.names.ancestors.push_back(
-            {std::string(ancestors->text(row, 0)), std::string(ancestors->text(row, 1))});
+    CDC_RETURN_IF_ERROR(describe_form(sql, found));
     CDC_RETURN_IF_ERROR(check_table(source, found));
     found.in_one_pass = found.key.empty();
     return found;

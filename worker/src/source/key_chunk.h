@@ -32,7 +32,8 @@ struct KeyTable {
     struct Column {
         std::string name;
         std::string quoted;
-        std::string type;  // as format_type has it
+        std::string type;       // as format_type has it
+        std::string collation;  // its oid; 0: none
     };
     CapturedTable table;
     std::string quoted;  // name, for SQL
@@ -41,6 +42,10 @@ struct KeyTable {
     // It has no key: nothing tells which of its rows a change is of, so that it can only be read as a whole,
     // in one pass.
     bool in_one_pass = false;
+
+    // What a key of it is good for: another key, order, table of that name or place among partitions has
+    // another form.
+    std::string form() const;
 };
 
 // Fatal where the pipeline doesn't capture the table, it is unlogged, or its key is masked.
@@ -66,6 +71,8 @@ struct ReadChunk {
     incremental::Chunk chunk;
     std::string last;  // key of the last row in the order of the key; request.after where there was none
     bool end = false;  // there are no rows behind it
+    // The table has not the form that it was described with: nothing was read.
+    bool of_another_form = false;
 };
 
 Result<ReadChunk> read_chunk(pq::Connection& sql, const config::Source& source, const KeyTable& table,

@@ -56,7 +56,7 @@ Result<Lsn> create_slot(const std::string& dsn, const std::string& application_n
 Result<Lsn> insert_lsn(pq::Connection& sql);
 
 // The same of a slot under creation, which waits for a transaction; nothing where it waits no more, as its
-// point may have been found.
+// point may have been found. Not for certain: a transaction that has just ended may still have its lock.
 Result<std::optional<Lsn>> insert_lsn_while_waiting(pq::Connection& sql, int walsender_pid);
 
 // Drops the slot; waits, for some seconds, until the connection that held it has let go of it. Ok where there

@@ -134,6 +134,12 @@ Result<int> request_snapshot(pq::Connection& sql, const std::string& slot, const
 Status request_whole_table(pq::Connection& sql, const std::string& slot, const std::string& schema,
                            const std::string& table, std::int64_t chunk_rows) {
     const std::string rows = std::to_string(chunk_rows);
+    const auto whole = sql.query(
+        "UPDATE cdc_envelope.snapshot_signal SET delivered = NULL WHERE slot_name = $1 AND schema_name = $2 "
+        "AND table_name = $3 AND delivered IS NOT NULL AND state IN " +
+            std::string(open_states),
+        {slot.c_str(), schema.c_str(), table.c_str()});
+    if (!whole.ok()) return whole.status();
     return sql
         .query(
             "INSERT INTO cdc_envelope.snapshot_signal (slot_name, schema_name, table_name, chunk_rows) "

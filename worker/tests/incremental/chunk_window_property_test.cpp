@@ -71,7 +71,8 @@ class Simulation {
     Simulation(std::uint32_t seed, std::uint64_t first_xid, std::size_t max_touched, bool resumed)
         : resumed_(resumed),
           source_(seed, 40, first_xid),
-          window_({{"s", "t"}, {}, {"id"}}, max_touched, seed % 5 == 0 ? 1 : 1000) {}
+          window_({{"s", "t"}, {}, {"id"}}, max_touched,
+                  {seed % 5 == 0 ? 1u : 1000u, seed % 7 == 0 ? 10u : 100000u}) {}
 
     void run() {
         for (int i = 0; i < 300; ++i)

@@ -11,6 +11,7 @@ RunProgress example() {
     RunProgress progress;
     progress.signal = 7;
     progress.run = "0123456789abcdef0123456789abcdef";
+    progress.form = R"(16384, "id" bigint)";
     progress.chunks = 3;
     progress.rows = 29999;
     progress.after = R"(["12", "a \"b\\c"])";

@@ -180,6 +180,21 @@ ok(wait_caught_up($node, 'keyless'), 'the worker catches up') or diag($worker->l
 same_rows($node, 'measured');
 is($worker->stop, 0, 'a clean stop');
 
+# who holds the table's lock is waited for, and the stream does not wait with it
+$worker->start;
+my $ddl = $node->background_psql('shop');
+$ddl->query_safe('BEGIN; LOCK TABLE measured IN ACCESS EXCLUSIVE MODE');
+is((command($worker, 'start', '--table', 'public.measured'))[0], 1, 'who asks is told that the table is locked');
+$node->safe_psql('shop', q{INSERT INTO cdc_envelope.snapshot_signal (slot_name, schema_name, table_name) VALUES ('keyless', 'public', 'measured')});
+ok(wait_until(sub { one_value($node, 'shop', "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted AND relation = 'measured'::regclass") eq 't' }), 'the lock is waited for')
+  or diag($worker->log);
+$node->safe_psql('shop', "INSERT INTO other VALUES (-20, 'meanwhile')");
+ok(wait_until(sub { one_value($node, 'projection', 'SELECT count(*) FROM other WHERE id = -20') eq '1' }), '… and the stream goes on') or diag($worker->log);
+$ddl->query_safe('COMMIT');
+$ddl->quit;
+ends_as($worker, 'done', 'read when the lock is free');
+is($worker->stop, 0, 'a clean stop');
+
 # DDL between the point and the table's lock: another point is taken
 spoil();
 {

@@ -121,7 +121,8 @@ int snapshot_command(const cli::Command& command, const config::Config& config) 
     int count = 0;
     for (const config::Pipeline& pipeline : config.pipelines) {
         auto sql = source::open_source_connection(pipeline.source.dsn, "cdc-worker snapshot", pq::Mode::sql);
-        const Result<int> done = sql.ok() ? act(*sql, command, pipeline) : Result<int>(sql.status());
+        const Status ready = sql.ok() ? sql->execute("SET lock_timeout = '10s'") : sql.status();  // of DDL
+        const Result<int> done = ready.ok() ? act(*sql, command, pipeline) : Result<int>(ready);
         if (!done.ok()) {
             std::fprintf(stderr, "%s: %s\n", pipeline.name.c_str(), done.status().to_string().c_str());
             return cli::exit_failure;

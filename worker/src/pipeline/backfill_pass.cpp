@@ -144,7 +144,6 @@ Result<source::SnapshotSlot> Backfill::make_point(Signal& signal) {
 Result<source::SnapshotReader> Backfill::open_pass(Signal& signal, const source::StopCheck& leave_off,
                                                    Lsn& point) {
     const config::Source& source = parts_.config.source;
-    CDC_RETURN_IF_ERROR(wait_for_table_lock(leave_off));
     auto slot = make_point(signal);
     if (!slot.ok()) return slot.status();
     point = slot->consistent_point();
@@ -161,6 +160,7 @@ Status Backfill::pass(Signal& signal) {
     looked_ = reported_ = began_ = told_ = Clock::now();
     rows_before_ = 0;
     signal.rows = signal.left_out = signal.bytes = signal.chunks = 0;
+    CDC_RETURN_IF_ERROR(wait_for_table_lock(leave_off));
     log_warning(
         "pipeline {}: snapshot {}: table {} has no key to place its rows by: it is read in one pass, run {}, "
         "for which the stream of all tables halts",

@@ -65,6 +65,9 @@ class Applier {
     Status ran_dry();
     // Waits, and finds the event that the target refuses; each source transaction is a load of its own.
     Status apply_carefully(const SlicePtr& slice);
+    // After a refusal that was found here while loads were under way: what became of them. Where the target
+    // refuses something of them too, that is found when they are applied carefully.
+    Status hear_of_loads();
     // Undoes what is not committed, after a failure; the session may be used again. What was committed since
     // stays: confirmed_loads says how much.
     Status roll_back();
@@ -190,6 +193,8 @@ class Applier {
     std::optional<Batch> copied_;  // what the open COPY has, without the lines
     std::map<std::tuple<const ProjectionTable*, Action, std::vector<std::size_t>>, std::string> sql_;
     Status failure_;
+    bool answered_failure_ =
+        false;              // it came with an answer of the target, so nothing behind it was executed
     std::string sqlstate_;  // of the failure; empty where it was found here
 };
 

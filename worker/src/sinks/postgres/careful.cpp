@@ -103,7 +103,8 @@ Status Applier::refuse(const Event& event, const Status& status) {
     return ledger_.park(session_, {event, sqlstate_, status.message(), status.hint()});
 }
 
-// Reads away the answers to what was sent; what came after an error was skipped by the server.
+// Reads away the answers to what was sent and is to be undone; what came after an error was skipped by the
+// server.
 Status Applier::drain() {
     if (session_.copying()) {
         copied_.reset();
@@ -120,8 +121,16 @@ Status Applier::drain() {
     return {};
 }
 
+Status Applier::hear_of_loads() {
+    if (answered_failure_ || session_.idle()) return {};
+    failure_ = {};
+    const Status status = settle();
+    return status.code() == StatusCode::reject ? Status() : status;
+}
+
 Status Applier::undo(const std::string& sql) {
     failure_ = {};
+    answered_failure_ = false;
     batcher_.clear();
     CDC_RETURN_IF_ERROR(drain());
     if (PQtransactionStatus(session_.native()) != PQTRANS_IDLE)

@@ -203,6 +203,7 @@ Status Applier::receive() {
     while (std::optional<Reply> reply = session_.receive()) {
         if (!failure_.ok()) return failure_;
         failure_ = handle(std::move(*reply));
+        answered_failure_ = !failure_.ok();
     }
     return failure_;
 }

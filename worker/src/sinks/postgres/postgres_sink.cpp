@@ -220,10 +220,11 @@ std::size_t PostgresSink::most_kept() const {
     return std::min(most_kept_bytes, context_.memory_limit / 4);
 }
 
-// The target has refused a set: nothing behind it was executed. What is not committed is undone and queued
-// again, to be applied carefully.
+// The target has refused a set, and executed nothing behind it; or the applier an event, with loads before it
+// under way. What does not get committed is undone and queued again, to be applied carefully.
 Status PostgresSink::go_back(const Status& refusal) {
     careful_until_ = std::max(careful_until_, Lsn{reached_.value + 1});
+    CDC_RETURN_IF_ERROR(applier_->hear_of_loads());
     let_go();
     if (not_kept_ > applier_->confirmed_loads()) {
         return Status::retry_now(

@@ -1,6 +1,9 @@
 // What the target refuses: one event out of many, found, and parked whole or said; the rest is applied.
 #include <gmock/gmock.h>
 
+#include <chrono>
+#include <thread>
+
 #include "sinks/postgres/sink_test.h"
 
 namespace cdc::test {
@@ -123,6 +126,72 @@ TEST_F(Rejects, WhatTheSinkItselfCannotApplyIsParked) {
         rows("SELECT op_type, sqlstate, reason LIKE '%no key and the event no old image%', hint IS NOT NULL "
              "FROM projection_dead_letter"),
         "u|~|t|t\n");
+}
+
+// Of a table without a key, which makes it one that the sink has to refuse by itself.
+class RejectsHere : public Rejects {
+  protected:
+    void begin_plain(config::OnReject on_reject) {
+        catalog_.tables["public.plain"][1] = define({{"id", "integer"}}, 0);
+        begin(on_reject);
+        ok(apply({inserted("0", order("0", "0")), plain(Op::insert)}));
+    }
+    static Row plain(Op op) {
+        Row row = make_row(op, "1", "null", R"({"id":1})");
+        row.table = "plain";
+        row.key = "null";
+        row.source_id = "pg://c/db/public.plain/NONE";
+        return row;
+    }
+    // The commit of an insert into orders is under way when the sink is given an event that it refuses.
+    Status refuse_behind_a_commit() {
+        run("BEGIN; LOCK TABLE orders");
+        CDC_RETURN_IF_ERROR(sink_->write(next({inserted("1", order("1", "1"))})[0]));
+        CDC_RETURN_IF_ERROR(sink_->ran_dry());
+        CDC_RETURN_IF_ERROR(sink_->write(next({plain(Op::update)})[0]));
+        std::thread release([this] {
+            std::this_thread::sleep_for(std::chrono::milliseconds(300));
+            run("COMMIT");
+        });
+        const Status status = sink_->poll();
+        release.join();
+        return status.ok() ? sink_->flush(std::chrono::seconds(20)) : status;
+    }
+};
+
+TEST_F(RejectsHere, LeaveACommitThatIsUnderWayDone) {
+    begin_plain(config::OnReject::park);
+    ok(refuse_behind_a_commit());
+    EXPECT_EQ(rows("SELECT id FROM orders ORDER BY id"), "0\n1\n");
+    EXPECT_EQ(dead_letters(), "shop|0/1300|0|pg://c/db/public.plain/NONE|u|~\n");
+    EXPECT_EQ(sink_->durable_lsn(), Lsn{0x1340});
+}
+
+TEST_F(RejectsHere, AreNamedBehindACommitThatIsUnderWay) {
+    begin_plain(config::OnReject::stop);
+    const Status status = refuse_behind_a_commit();
+    EXPECT_EQ(status.code(), StatusCode::reject) << status.to_string();
+    EXPECT_THAT(status.message(), HasSubstr("update of public.plain"));
+    sink_->close();
+    EXPECT_EQ(rows("SELECT id FROM orders ORDER BY id"), "0\n1\n");
+}
+
+// What the target refuses of the load that is under way is found too.
+TEST_F(RejectsHere, AreFoundBehindALoadThatTheTargetRefuses) {
+    begin_plain(config::OnReject::park);
+    run("ALTER TABLE orders ADD CONSTRAINT lucky CHECK (qty <> 1)");
+    ok(refuse_behind_a_commit());
+    EXPECT_EQ(rows("SELECT id FROM orders ORDER BY id"), "0\n");
+    EXPECT_EQ(rows("SELECT op_type, sqlstate FROM projection_dead_letter ORDER BY id"), "c|23514\nu|~\n");
+}
+
+// That another worker has moved the position is no refusal, and ends it.
+TEST_F(RejectsHere, GiveWayToAFailureOfWhatIsUnderWay) {
+    begin_plain(config::OnReject::park);
+    run("UPDATE projection_position SET end_lsn = '0/7000'");
+    const Status status = refuse_behind_a_commit();
+    EXPECT_EQ(status.code(), StatusCode::fatal) << status.to_string();
+    EXPECT_EQ(rows("SELECT id FROM orders ORDER BY id"), "0\n");
 }
 
 TEST_F(Rejects, InTheSnapshotAreParkedToo) {

@@ -195,16 +195,16 @@ Status PostgresSink::apply_carefully(const SlicePtr& slice) {
     return {};
 }
 
-// Which load the last slice is of, and whether it may be kept until that is committed.
+// Which load the last slice is of, and whether it may be kept until that is committed. A transaction that
+// changes nothing here ends without a load: none of its slices is to be gone through again.
 void PostgresSink::note_load() {
-    Kept& last = kept_.back();
-    last.load = applier_->load_of_slice();
-    if (kept_bytes_ > most_kept()) not_kept_ = last.load;
-    const bool of_none = last.load > applier_->sent_loads() && !applier_->in_load();
-    while (!kept_.empty() && (of_none ? &kept_.back() == &last : kept_.back().load == not_kept_)) {
+    const std::uint64_t load = applier_->load_of_slice();
+    kept_.back().load = load;
+    if (kept_bytes_ > most_kept()) not_kept_ = load;
+    const bool of_none = load > applier_->sent_loads() && !applier_->in_load();
+    while (!kept_.empty() && kept_.back().load == (of_none ? load : not_kept_)) {
         kept_bytes_ -= kept_.back().slice->bytes.size();
         kept_.pop_back();
-        if (of_none) return;
     }
 }
 

@@ -194,6 +194,21 @@ TEST_F(RejectsHere, GiveWayToAFailureOfWhatIsUnderWay) {
     EXPECT_EQ(rows("SELECT id FROM orders ORDER BY id"), "0\n");
 }
 
+// A transaction of messages alone leaves nothing that would be gone through again.
+TEST_F(Rejects, BehindALongTransactionOfMessagesAreFound) {
+    begin(config::OnReject::park);
+    forbid_thirteen();
+    Row message = make_row(Op::message, "", "null", "null");
+    message.source_id = "pg://c/db";
+    message.key = "null";
+    message.extra = R"(,"message":{"prefix":"app","transactional":true,"content":"aGk="})";
+    for (const SlicePtr& slice : next({message, message}, 2))
+        ok(sink_->write(slice));
+    ok(write_numbers(13, 14));
+    EXPECT_EQ(rows("SELECT id FROM orders ORDER BY id"), "0\n14\n");
+    EXPECT_EQ(rows("SELECT op_type, sqlstate FROM projection_dead_letter"), "c|23514\n");
+}
+
 TEST_F(Rejects, InTheSnapshotAreParkedToo) {
     run("CREATE TABLE orders (id integer PRIMARY KEY, qty integer CHECK (qty <> 13), note text, doc jsonb, "
         "_source_id text NOT NULL, _evidence_id text, _commit_lsn pg_lsn, _seq bigint, _schema_version "

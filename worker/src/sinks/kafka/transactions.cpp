@@ -99,13 +99,16 @@ void Transactions::go_on_at(Lsn lsn) {
         restart(CheckpointState::streaming, lsn);
         return;
     }
+    // LSNs of another timeline come again.
+    const bool same_wal =
+        mark_.system_identifier == identity_.system_identifier && mark_.timeline == identity_.timeline;
+    if (!same_wal) mark_.message_lsn = std::min(mark_.message_lsn, lsn);
     mark_.system_identifier = identity_.system_identifier;
     mark_.timeline = identity_.timeline;
     mark_.database = identity_.database;
     mark_.slot = identity_.slot;
     mark_.form = identity_.form;
     mark_.end_lsn = lsn;
-    mark_.message_lsn = std::min(mark_.message_lsn, lsn);
 }
 
 void Transactions::take_end(const Slice& slice) {

@@ -190,6 +190,44 @@ TEST_F(KafkaTransactionsTest, APositionIsTakenOverToANewTimeline) {
     EXPECT_EQ(read("public.orders").size(), 6U);
 }
 
+// A message that is sent outside of transactions, behind the last one's end.
+SlicePtr message_at(std::uint64_t lsn) {
+    Row row = make_row(Op::message, "", "null", "null");
+    row.source_id = "pg://c/db/MESSAGE/outbox";
+    row.key = "null";
+    return test::make_slice(SliceKind::message, {test::to_line(row, Lsn{lsn}, "null", "null")});
+}
+
+TEST_F(KafkaTransactionsTest, AMessageBehindTheLastCommitIsNotRepeatedAfterARestart) {
+    rd_kafka_mock_topic_create(cluster_->native(), topic("_messages").c_str(), 4, 1);
+    for (int starts = 0; starts < 2; ++starts) {
+        KafkaSink sink(transactional());
+        begin(sink, Lsn{0x180});
+        write_all(sink, inserts(0x100, 1));
+        write_all(sink, {message_at(0x200)});
+        ASSERT_TRUE(sink.flush(patience).ok());
+    }
+    EXPECT_EQ(read("_messages").size(), 1U);
+}
+
+TEST_F(KafkaTransactionsTest, AMessageOfANewTimelineIsNoRepetition) {
+    rd_kafka_mock_topic_create(cluster_->native(), topic("_messages").c_str(), 4, 1);
+    {
+        KafkaSink sink(transactional());
+        begin(sink, Lsn{0x180});
+        write_all(sink, {message_at(0x300)});
+        ASSERT_TRUE(sink.flush(patience).ok());
+    }
+    SinkContext promoted = context();
+    promoted.source.timeline = 2;
+    KafkaSink sink(transactional());
+    ASSERT_TRUE(sink.open(promoted).ok());
+    ASSERT_TRUE(sink.begin_streaming(Lsn{0x180}).ok());
+    write_all(sink, {message_at(0x280)});  // an LSN that the old timeline had passed
+    ASSERT_TRUE(sink.flush(patience).ok());
+    EXPECT_EQ(read("_messages").size(), 2U);
+}
+
 TEST_F(KafkaTransactionsTest, AnIdleSourcesPositionIsWrittenAtTheEnd) {
     KafkaSink sink(transactional());
     begin(sink, Lsn{0x80});

@@ -7,29 +7,39 @@ namespace {
 
 constexpr std::chrono::milliseconds creation_patience{15000};
 
-// A snapshot that begins again has another LSN: its rows are known by their names alone.
+// A snapshot that begins again has another LSN: its rows are known by their names alone, those of a run by
+// the run's id too, as they may fit when another run reads them.
+constexpr Lsn of_a_row{UINT64_MAX};
+
 Lsn lsn_of(const Event& event) {
-    return event.op == Op::read ? Lsn{UINT64_MAX} : event.commit_lsn;
+    return event.op == Op::read ? of_a_row : event.commit_lsn;
 }
 
 }  // namespace
 
-std::string DeadLetters::name_of(const Event& event) {
-    return std::to_string(event.seq) + " " + std::string(event.source_id);
+std::string DeadLetters::name_of(const Event& event, const std::string& run_id) {
+    return run_id + " " + std::to_string(event.seq) + " " + std::string(event.source_id);
 }
 
-bool DeadLetters::refuse(const Event& event, std::string reason) {
-    return refused_.emplace(std::pair(lsn_of(event), name_of(event)), std::move(reason)).second;
+bool DeadLetters::refuse(const Event& event, const std::string& run_id, std::string reason) {
+    return refused_.emplace(std::pair(lsn_of(event), name_of(event, run_id)), std::move(reason)).second;
 }
 
-const std::string* DeadLetters::reason_for(const Event& event) const {
+const std::string* DeadLetters::reason_for(const Event& event, const std::string& run_id) const {
     if (refused_.empty()) return nullptr;
-    const auto found = refused_.find({lsn_of(event), name_of(event)});
+    const auto found = refused_.find({lsn_of(event), name_of(event, run_id)});
     return found == refused_.end() ? nullptr : &found->second;
 }
 
 void DeadLetters::forget(Lsn commit_lsn) {
     std::erase_if(refused_, [commit_lsn](const auto& refused) { return refused.first.first <= commit_lsn; });
+}
+
+void DeadLetters::forget_snapshot() {
+    std::erase_if(refused_, [](const auto& refused) {
+        const auto& [lsn, name] = refused.first;
+        return lsn == of_a_row && name.starts_with(' ');
+    });
 }
 
 Status DeadLetters::use(Producers& producers) {

@@ -30,12 +30,14 @@ class DeadLetters {
     bool park() const { return park_; }
     const std::string& topic() const { return topic_; }
 
-    // The event was refused with this reason. False where it is known already.
-    bool refuse(const Event& event, std::string reason);
+    // The event was refused with this reason. run_id: its slice's. False where it is known already.
+    bool refuse(const Event& event, const std::string& run_id, std::string reason);
     // The reason for which the event is to be parked; null where it is not.
-    const std::string* reason_for(const Event& event) const;
+    const std::string* reason_for(const Event& event, const std::string& run_id) const;
     // Everything up to the event's transaction is durable: what was remembered of it need not be any longer.
     void forget(Lsn commit_lsn);
+    // The snapshot is delivered whole, and its rows do not come again: those of runs are not meant.
+    void forget_snapshot();
 
     // Makes the topic where it is not there, before the first put of each producer.
     Status use(Producers& producers);
@@ -50,12 +52,13 @@ class DeadLetters {
     void close() { handles_ = {}; }
 
   private:
-    static std::string name_of(const Event& event);
+    static std::string name_of(const Event& event, const std::string& run_id);
 
     const std::string topic_;
     const bool park_;
     std::array<TopicHandle, Producers::most> handles_;
-    std::map<std::pair<Lsn, std::string>, std::string> refused_;  // (commit_lsn, seq and source_id) → reason
+    std::map<std::pair<Lsn, std::string>, std::string>
+        refused_;  // (commit_lsn; run, seq and source_id) → reason
 };
 
 }  // namespace cdc::kafka

@@ -172,9 +172,11 @@ Status KafkaSink::begin_snapshot(Lsn consistent_point) {
 Status KafkaSink::end_snapshot(Lsn) {
     CDC_RETURN_IF_ERROR(failure_);
     CDC_RETURN_IF_ERROR(hand_over_all(snapshot_stall));
-    if (transactions_) return transactions_->dirty() ? commit(snapshot_stall) : Status{};
-    CDC_RETURN_IF_ERROR(settle(snapshot_stall));
-    return failure_;
+    if (!transactions_) CDC_RETURN_IF_ERROR(settle(snapshot_stall));
+    if (transactions_ && transactions_->dirty()) CDC_RETURN_IF_ERROR(commit(snapshot_stall));
+    CDC_RETURN_IF_ERROR(failure_);
+    dead_letters_.forget_snapshot();
+    return {};
 }
 
 Status KafkaSink::begin_streaming(Lsn start_lsn) {

@@ -108,7 +108,7 @@ class KafkaSink final : public Sink, private kafka::ProducerListener {
     Status send_run(Entry& entry);
     Status send_key_change(Entry& entry, kafka::Topic& topic, const Event& event);
     Status produced(Entry& entry, kafka::Topic& topic, const Event& event, rd_kafka_resp_err_t error);
-    Status not_taken(kafka::Topic& topic, const Event& event, rd_kafka_resp_err_t error);
+    Status not_taken(const Entry& entry, kafka::Topic& topic, const Event& event, rd_kafka_resp_err_t error);
     static Status topic_refused(kafka::Topic& topic, const Status& status);
     Status park(Entry& entry, const kafka::Topic& topic, const Event& event, const std::string& reason);
 

@@ -136,7 +136,7 @@ void KafkaSink::refused(const rd_kafka_message_t& message, kafka::Topic& topic, 
                                    "the topic's max.message.bytes is below the producer's batch.size: set "
                                    "batch.size in properties to less than it");
         } else {
-            dead_letters_.refuse(*event, status.message());
+            dead_letters_.refuse(*event, entry.slice->run_id, status.message());
             status = Status::retry_now(status.message() + "; it is parked when it comes again");
         }
     }

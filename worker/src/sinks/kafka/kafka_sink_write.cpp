@@ -109,13 +109,13 @@ Status KafkaSink::send(Entry& entry, const Event& event) {
         static_cast<std::size_t>(std::clamp(topic.partitions.load(std::memory_order_relaxed), 1, 8));
     if (!topic.refusal.empty()) return park(entry, topic, event, topic.refusal);
     // Also where it was the delete of an update's old key that was refused: the update tells of both.
-    if (const std::string* reason = dead_letters_.reason_for(event))
+    if (const std::string* reason = dead_letters_.reason_for(event, entry.slice->run_id))
         return park(entry, topic, event, *reason);
     if (event.op == Op::update && !event.old_source_id.empty()) {
         CDC_RETURN_IF_ERROR(send_run(entry));
         CDC_RETURN_IF_ERROR(send_key_change(entry, topic, event));
     }
-    if (const std::string* reason = dead_letters_.reason_for(event))
+    if (const std::string* reason = dead_letters_.reason_for(event, entry.slice->run_id))
         return park(entry, topic, event, *reason);
     const std::string_view key = message_key(event);
     const std::string& run = entry.slice->run_id;
@@ -123,13 +123,14 @@ Status KafkaSink::send(Entry& entry, const Event& event) {
         const rd_kafka_resp_err_t error = producers_->present().produce_with_headers(
             topics_.handle(topic), key, event.line, {{"cdc-run", run}}, &entry);
         CDC_RETURN_IF_ERROR(produced(entry, topic, event, error));
-        const std::string* reason = dead_letters_.reason_for(event);
+        const std::string* reason = dead_letters_.reason_for(event, entry.slice->run_id);
         return reason != nullptr ? park(entry, topic, event, *reason) : Status{};
     }
     run_.add(topic, key, event, &entry);
     if (event.op != Op::remove || !config_.tombstones || key.empty()) return {};
     CDC_RETURN_IF_ERROR(send_run(entry));
-    if (dead_letters_.reason_for(event) != nullptr) return {};  // the delete is parked: nothing to follow it
+    if (dead_letters_.reason_for(event, entry.slice->run_id) != nullptr)
+        return {};  // the delete is parked: nothing to follow it
     return produced(entry, topic, event,
                     producers_->present().produce(topics_.handle(topic), key, {}, &entry));
 }
@@ -164,8 +165,8 @@ Status KafkaSink::send_run(Entry& entry) {
         const rd_kafka_resp_err_t error = run_.messages[i].err;
         if (error == RD_KAFKA_RESP_ERR_NO_ERROR) continue;
         const Event& event = *run_.events[i];
-        CDC_RETURN_IF_ERROR(not_taken(topic, event, error));
-        if (const std::string* reason = dead_letters_.reason_for(event))
+        CDC_RETURN_IF_ERROR(not_taken(entry, topic, event, error));
+        if (const std::string* reason = dead_letters_.reason_for(event, entry.slice->run_id))
             CDC_RETURN_IF_ERROR(park(entry, topic, event, *reason));
     }
     run_.clear();
@@ -191,17 +192,18 @@ Status KafkaSink::produced(Entry& entry, kafka::Topic& topic, const Event& event
         window_.expect(entry);
         return {};
     }
-    return not_taken(topic, event, error);
+    return not_taken(entry, topic, event, error);
 }
 
 // What becomes of an event that librdkafka did not take: ok where it is to be parked (by the caller).
-Status KafkaSink::not_taken(kafka::Topic& topic, const Event& event, rd_kafka_resp_err_t error) {
+Status KafkaSink::not_taken(const Entry& entry, kafka::Topic& topic, const Event& event,
+                            rd_kafka_resp_err_t error) {
     CDC_RETURN_IF_ERROR(reason_behind(error, {}));
     Status status = kafka::delivery_failure(error, kafka::reason_of(error, topic), topic.name, event,
                                             message_key(event).empty());
     if (dead_letters_.park() && kafka::refuses_the_topic(error)) return topic_refused(topic, status);
     if (!dead_letters_.park() || !kafka::refuses_the_event(error)) return status;
-    dead_letters_.refuse(event, status.message());  // send parks it
+    dead_letters_.refuse(event, entry.slice->run_id, status.message());  // send parks it
     return {};
 }
 

@@ -102,6 +102,38 @@ TEST_P(KafkaRejectsTest, ASnapshotsRowIsParkedWhenItIsReadAgain) {
     EXPECT_EQ(read("public.orders").size(), 1U);
     ASSERT_EQ(read("_dead_letters").size(), 1U);
     EXPECT_EQ(read("_dead_letters")[0].headers.at("commit_lsn"), "0/200");
+
+    ASSERT_TRUE(sink.begin_snapshot(Lsn{0x300}).ok());
+    write_all(sink, {test::make_snapshot(Lsn{0x300}, {large})});
+    ASSERT_TRUE(sink.end_snapshot(Lsn{0x300}).ok());
+    EXPECT_EQ(read("_dead_letters").size(), 1U) << "one that has ended leaves nothing to the next";
+}
+
+// By then it may fit: the brokers are asked again.
+TEST_P(KafkaRejectsTest, ARowIsParkedInTheRunInWhichItWasRefusedAlone) {
+    start_own_cluster(1);
+    KafkaSink sink(parking({{"batch.size", "500"}}));
+    const Row large = make_row(Op::read, "1", "null", "{\"id\":1,\"t\":\"" + std::string(2000, 'x') + "\"}");
+    const auto read_in = [&](const std::string& run) {
+        const SlicePtr slice = test::make_snapshot(Lsn{0x100}, {large});
+        std::const_pointer_cast<Slice>(slice)->run_id = run;
+        return slice;
+    };
+    begin(sink, Lsn{0x80});
+    rd_kafka_mock_push_request_errors(cluster_->native(), produce_request, 1,
+                                      RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
+    Status status = sink.write(read_in("one"));
+    if (status.ok()) status = run_until(sink, [] { return false; });
+    EXPECT_EQ(status.code(), StatusCode::retry) << status.to_string();
+    begin(sink, Lsn{0x80});
+    write_all(sink, {read_in("one")});
+    ASSERT_TRUE(sink.flush(patience).ok());
+    EXPECT_EQ(read("_dead_letters").size(), 1U);
+    EXPECT_EQ(read("public.orders").size(), 0U);
+    write_all(sink, {read_in("two")});
+    ASSERT_TRUE(sink.flush(patience).ok());
+    EXPECT_EQ(read("_dead_letters").size(), 1U);
+    EXPECT_EQ(read("public.orders").size(), 1U);
 }
 
 // The delete under the old key is a message that the sink derives from the update.

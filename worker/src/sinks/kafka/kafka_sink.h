@@ -116,7 +116,9 @@ class KafkaSink final : public Sink, private kafka::ProducerListener {
     void look_into_gaps();
     void fail(Status status);
     Status failed(Status status);
+    void serve_reports(std::chrono::milliseconds timeout);
     void refused(const rd_kafka_message_t& message, kafka::Topic& topic, const Entry& entry);
+    void event_refused(const Event* event, const std::string& run_id, Status status);
     void registration_refused();
     Status reason_behind(rd_kafka_resp_err_t error, Status otherwise);
 
@@ -134,6 +136,14 @@ class KafkaSink final : public Sink, private kafka::ProducerListener {
 
         void add(kafka::Topic& to, std::string_view key, const Event& event, Entry* entry);
         void clear();
+    };
+
+    // An event whose message was refused, maybe for another one of its batch. Both pointers are into its
+    // slice, which the window holds.
+    struct Suspect {
+        const Event* event;
+        const std::string* run_id;
+        Status status;
     };
 
     const config::KafkaSink config_;
@@ -159,6 +169,8 @@ class KafkaSink final : public Sink, private kafka::ProducerListener {
     Status failure_;                         // the first since open
     std::string gap_;  // the producer stopped as it would have left a gap; the gap's report is still to come
     bool purged_ = false;  // the Kafka transaction was given up; the reason's report may still be to come
+    std::vector<Suspect> suspects_;  // among the reports at hand
+    bool keyless_refused_ = false;   // among them is one of a message without a key
     bool closing_ = false;
     rd_kafka_resp_err_t last_trouble_ = RD_KAFKA_RESP_ERR_NO_ERROR;
 };

@@ -15,10 +15,13 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds step{100};
 
+// RD_KAFKA_RESP_ERR__INVALID_DIFFERENT_RECORD of librdkafka 2.4 on: another record of its batch was refused.
+constexpr int invalid_different_record = -138;
+
 // What librdkafka reports for the messages that another error leaves in its queues; that error says why.
 bool follows_an_error(rd_kafka_resp_err_t error) {
     return error == RD_KAFKA_RESP_ERR__FATAL || error == RD_KAFKA_RESP_ERR__PURGE_QUEUE ||
-           error == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
+           error == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT || static_cast<int>(error) == invalid_different_record;
 }
 
 // The event whose message it was: of a derived delete, the update that it was derived from.
@@ -34,7 +37,7 @@ const Event* find_event(const Slice& slice, const Event& sent) {
 
 void KafkaSink::serve(milliseconds timeout) {
     const std::size_t in_flight = window_.in_flight();
-    producers_->serve(*this, timeout);
+    serve_reports(timeout);
     look_into_gaps();
     const Clock::time_point now = Clock::now();
     if (window_.in_flight() < in_flight) {
@@ -45,12 +48,21 @@ void KafkaSink::serve(milliseconds timeout) {
         fail(std::move(changed));
 }
 
+// The reports of a batch come together.
+void KafkaSink::serve_reports(milliseconds timeout) {
+    producers_->serve(*this, timeout);
+    const bool keyless = std::exchange(keyless_refused_, false);
+    for (Suspect& suspect : std::exchange(suspects_, {})) {
+        if (!keyless) event_refused(suspect.event, *suspect.run_id, std::move(suspect.status));
+    }
+}
+
 // A gap's own report, with the event and the broker's reason, comes right behind the producer's; so does that
 // of a transaction that was given up.
 void KafkaSink::look_into_gaps() {
     if (purged_ && failure_.ok()) registration_refused();
     for (int round = 0; (!gap_.empty() || purged_) && failure_.ok() && round < 5; ++round)
-        producers_->serve(*this, step);
+        serve_reports(step);
     if (!gap_.empty() && failure_.ok())
         fail(kafka::producer_failure(RD_KAFKA_RESP_ERR__GAPLESS_GUARANTEE, gap_));
     if (purged_ && failure_.ok()) fail(transactions_->trouble());
@@ -120,25 +132,36 @@ Status KafkaSink::topic_refused(kafka::Topic& topic, const Status& status) {
     return Status::retry_now(status.message() + "; events of this topic are parked from now on");
 }
 
-// A message of the event was refused: parked when it comes again, where that is asked for and can help.
+// A message of the event was refused.
 void KafkaSink::refused(const rd_kafka_message_t& message, kafka::Topic& topic, const Entry& entry) {
     const std::optional<Event> sent = kafka::event_of(message, entry.slice);
-    Status status = kafka::delivery_failure(message.err, kafka::reason_of(message.err, topic), topic.name,
-                                            sent, message.key == nullptr);
+    const bool keyless = message.key == nullptr;
+    Status status =
+        kafka::delivery_failure(message.err, kafka::reason_of(message.err, topic), topic.name, sent, keyless);
     const Event* const event = sent ? find_event(*entry.slice, *sent) : nullptr;
     if (dead_letters_.park() && kafka::refuses_the_topic(message.err)) {
-        status = topic_refused(topic, status);
-    } else if (dead_letters_.park() && kafka::refuses_the_event(message.err) && event != nullptr) {
-        if (message.err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE &&
-            message.len + message.key_len <= batch_bytes_) {
-            // It may have been refused for its neighbours' size: the topic's limit is below a batch's.
-            status = Status::fatal(status.message() + ", in a batch of several",
-                                   "the topic's max.message.bytes is below the producer's batch.size: set "
-                                   "batch.size in properties to less than it");
-        } else {
-            dead_letters_.refuse(*event, entry.slice->run_id, status.message());
-            status = Status::retry_now(status.message() + "; it is parked when it comes again");
-        }
+        fail(topic_refused(topic, status));
+    } else if (message.err == RD_KAFKA_RESP_ERR_INVALID_RECORD && !keyless) {
+        // Before 2.4 librdkafka reports a record's refusal for all of its batch. Where some of those have no
+        // key, they are meant: a compacted topic takes none.
+        suspects_.push_back({event, &entry.slice->run_id, std::move(status)});
+    } else if (dead_letters_.park() && message.err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE &&
+               event != nullptr && message.len + message.key_len <= batch_bytes_) {
+        // It may have been refused for its neighbours' size: the topic's limit is below a batch's.
+        fail(Status::fatal(status.message() + ", in a batch of several",
+                           "the topic's max.message.bytes is below the producer's batch.size: set "
+                           "batch.size in properties to less than it"));
+    } else {
+        keyless_refused_ = keyless_refused_ || message.err == RD_KAFKA_RESP_ERR_INVALID_RECORD;
+        event_refused(event, entry.slice->run_id, std::move(status));
+    }
+}
+
+// Parked when it comes again, where that is asked for and can help.
+void KafkaSink::event_refused(const Event* event, const std::string& run_id, Status status) {
+    if (dead_letters_.park() && event != nullptr && status.code() == StatusCode::reject) {
+        dead_letters_.refuse(*event, run_id, status.message());
+        status = Status::retry_now(status.message() + "; it is parked when it comes again");
     }
     fail(std::move(status));
 }

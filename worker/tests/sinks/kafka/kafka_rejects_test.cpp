@@ -60,6 +60,48 @@ TEST_P(KafkaRejectsTest, AnEventOfASmallBatchIsNotParkedForItsNeighbours) {
     EXPECT_THAT(status.hint(), HasSubstr("batch.size"));
 }
 
+// As brokers refuse a batch of a compacted topic.
+TEST_P(KafkaRejectsTest, AMessageWithoutAKeyIsParkedAndNotItsNeighbours) {
+    start_own_cluster(1);
+    rd_kafka_mock_topic_create(cluster_->native(), topic("public.orders").c_str(), 1, 1);
+    KafkaSink sink(parking({{"linger.ms", "200"}}));
+    begin(sink, Lsn{0x80});
+    std::vector<Row> rows = versions_of_keys(3, 1);
+    rows[1].key = "null";
+    rows[1].source_id = "pg://c/db/public.orders/NONE";
+    const std::vector<SlicePtr> slices = make_transaction(Lsn{0x100}, Lsn{0x180}, rows);
+    rd_kafka_mock_push_request_errors(cluster_->native(), produce_request, 1,
+                                      RD_KAFKA_RESP_ERR_INVALID_RECORD);
+    Status status = sink.write(slices[0]);
+    if (status.ok()) status = run_until(sink, [] { return false; });
+    EXPECT_EQ(status.code(), StatusCode::retry) << status.to_string();
+    EXPECT_THAT(status.message(), HasSubstr("seq 1)")) << "it is the one that is meant";
+
+    begin(sink, Lsn{0x80});
+    write_all(sink, slices);
+    ASSERT_TRUE(sink.flush(patience).ok());
+    EXPECT_EQ(test::read_topic(cluster_->bootstrap_servers(), topic("public.orders"), 1).size(), 2U);
+    const std::vector<Record> letters = read("_dead_letters");
+    ASSERT_EQ(letters.size(), 1U);
+    EXPECT_EQ(letters[0].headers.at("seq"), "1");
+}
+
+TEST_P(KafkaRejectsTest, ABatchThatIsRefusedForNoKnownReasonIsParked) {
+    start_own_cluster(1);
+    rd_kafka_mock_topic_create(cluster_->native(), topic("public.orders").c_str(), 1, 1);
+    KafkaSink sink(parking({{"linger.ms", "200"}}));
+    begin(sink, Lsn{0x80});
+    rd_kafka_mock_push_request_errors(cluster_->native(), produce_request, 1,
+                                      RD_KAFKA_RESP_ERR_INVALID_RECORD);
+    Status status = sink.write(inserts(0x100, 2)[0]);
+    if (status.ok()) status = run_until(sink, [] { return false; });
+    EXPECT_EQ(status.code(), StatusCode::retry) << status.to_string();
+    begin(sink, Lsn{0x80});
+    write_all(sink, inserts(0x100, 2));
+    ASSERT_TRUE(sink.flush(patience).ok());
+    EXPECT_EQ(read("_dead_letters").size(), 2U);
+}
+
 TEST_P(KafkaRejectsTest, EventsOfATopicThatIsNotOursToWriteAreParked) {
     start_own_cluster(1);
     KafkaSink sink(parking());

@@ -184,6 +184,7 @@ Status SinkRunner::handle(const Item& item) {
     if (!item.call) return hand_on(item.slice);
     const Status status = item.call->work(sink_);
     open_ = open_ || status.ok();
+    if (open_) publish();  // who waits for a flush is to find what it made durable
     item.call->done.set_value(status);
     return {};
 }

@@ -147,6 +147,18 @@ TEST_F(SinkRunnerTest, CallsAndSlicesKeepTheirOrder) {
     EXPECT_EQ(before.size(), 58U);
 }
 
+TEST_F(SinkRunnerTest, WhatAFlushMadeDurableIsKnownWhenItIsOver) {
+    sink.durable_at_once(false);
+    ASSERT_TRUE(runner.begin_streaming(Lsn{0x10}).get().ok());
+    runner.write(transaction(0x20, 0x30));
+    for (int i = 0; i < 1000; ++i) {
+        const Lsn end{0x30U + static_cast<std::uint64_t>(i)};
+        const auto flush = [end](Sink& flushed) { return flushed.advance(end); };
+        ASSERT_TRUE(runner.call(flush).get().ok());
+        ASSERT_EQ(runner.durable_lsn(), end);
+    }
+}
+
 TEST_F(SinkRunnerTest, StopGivesUpOnABusySinkAfterItsTime) {
     sink.block(true);
     runner.write(transaction(0x20, 0x30));

@@ -50,6 +50,7 @@ class Pipeline {
     Status attempt();
     Status run_with(SinkGroup& sinks);
     Status wait_for_slot();
+    void forget_what_is_passed(Lsn confirmed);
     Status open_sinks(SinkGroup& sinks, const SourceIdentity& identity);
     Result<source::StartPlan> plan(source::ReplicationStream& stream);
     Status follow_timelines(source::ReplicationStream& stream);

@@ -2,6 +2,7 @@
 use strict;
 use warnings;
 use CdcTest;
+use IPC::Run ();
 use Test::More;
 
 my $node = source_cluster();
@@ -43,7 +44,21 @@ ok($one->wait_log(qr/standing by/), 'the first stands by') or diag($one->log);
 insert(3, $two, $one);
 
 is($two->stop, 0, 'the second stops');
-ok($one->wait_log(qr/another process has moved slot "turns" to .*streaming from/s), 'the first takes over again') or diag($one->log);
+ok($one->wait_log(qr/another worker has moved slot "turns" to .*streaming from/s), 'the first takes over again') or diag($one->log);
 insert(4, $one, $two);
-is($one->stop, 0, 'a clean stop');
+
+# what is no worker has delivered nothing
+$one->signal('STOP');
+ok(end_sessions($node, 'postgres', 'SELECT active_pid FROM pg_replication_slots WHERE active'), 'it loses the slot');
+my $thief = IPC::Run::start([ 'pg_recvlogical', '-d', dsn($node, 'shop'), '-S', 'turns', '--start', '-f', '/dev/null', '-s', 1, '-F', 1 ], '2>', '/dev/null');
+ok(wait_slot_active($node, 'turns'), 'to pg_recvlogical');
+$one->forget_log;
+$one->signal('CONT');
+ok($one->wait_log(qr/standing by/), 'it stands by') or diag($one->log);
+$node->safe_psql('shop', 'INSERT INTO t VALUES (5)');
+ok(wait_caught_up($node, 'turns'), 'what the thief reads, it confirms');
+$thief->signal('INT');
+$thief->finish;
+is($one->wait_exit, 1, 'the worker ends') or diag($one->log);
+like($one->log, qr/before the slot's confirmed_flush_lsn/, '… and says why');
 done_testing();

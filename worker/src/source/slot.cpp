@@ -200,6 +200,15 @@ Result<std::optional<SlotState>> slot_state(pq::Connection& sql, const std::stri
     return std::optional<SlotState>(std::move(state));
 }
 
+Result<bool> is_application(pq::Connection& sql, int pid, const std::string& name) {
+    auto rows = sql.query(
+        "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1 AND application_name = "
+        "left($2, current_setting('max_identifier_length')::int))",
+        {std::to_string(pid).c_str(), name.c_str()});
+    if (!rows.ok()) return rows.status();
+    return rows->text(0, 0) == "t";
+}
+
 Result<Lsn> create_slot(const std::string& dsn, const std::string& application_name, const std::string& slot,
                         const StopCheck& stop) {
     auto replication = open_source_connection(dsn, application_name, pq::Mode::replication);

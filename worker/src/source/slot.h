@@ -47,6 +47,9 @@ struct SlotState {
 // Nothing where there is no slot of that name. Fatal where it is a physical one.
 Result<std::optional<SlotState>> slot_state(pq::Connection& sql, const std::string& slot);
 
+// Whether this process of the server is one of that application; false where the role may not know.
+Result<bool> is_application(pq::Connection& sql, int pid, const std::string& name);
+
 // Makes the permanent slot without a snapshot and returns its consistent point (streaming starts there).
 // Waits for the transactions that are older than the slot, and says every few seconds which ones they are.
 Result<Lsn> create_slot(const std::string& dsn, const std::string& application_name, const std::string& slot,

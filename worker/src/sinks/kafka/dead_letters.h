@@ -57,8 +57,8 @@ class DeadLetters {
     const std::string topic_;
     const bool park_;
     std::array<TopicHandle, Producers::most> handles_;
-    std::map<std::pair<Lsn, std::string>, std::string>
-        refused_;  // (commit_lsn; run, seq and source_id) → reason
+    // (commit_lsn; run, seq and source_id) → reason
+    std::map<std::pair<Lsn, std::string>, std::string> refused_;
 };
 
 }  // namespace cdc::kafka

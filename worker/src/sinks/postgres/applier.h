@@ -193,8 +193,8 @@ class Applier {
     std::optional<Batch> copied_;  // what the open COPY has, without the lines
     std::map<std::tuple<const ProjectionTable*, Action, std::vector<std::size_t>>, std::string> sql_;
     Status failure_;
-    bool answered_failure_ =
-        false;              // it came with an answer of the target, so nothing behind it was executed
+    // The failure came with an answer of the target, so nothing behind it was executed.
+    bool answered_failure_ = false;
     std::string sqlstate_;  // of the failure; empty where it was found here
 };
 

@@ -4,14 +4,12 @@
 
 #include "base/log.h"
 #include "sinks/postgres/applier.h"
+#include "sinks/postgres/sql_error.h"
 
 namespace cdc::projection {
 
 // Savepoints of the halves have one name: the innermost is meant (PostgreSQL docs, SAVEPOINT).
 constexpr const char* undo_half = "ROLLBACK TO SAVEPOINT cdc; RELEASE SAVEPOINT cdc";
-
-// What a statement that has to change a row fails with where there is none: division by zero.
-constexpr std::string_view no_such_row = "22012";
 
 Status Applier::apply_carefully(const SlicePtr& slice) {
     if (failure_.ok()) failure_ = apply_slice_carefully(slice);
@@ -86,7 +84,7 @@ Status Applier::try_events(const SlicePtr& slice, std::size_t from, std::size_t 
 // whole, and goes before the next reading.
 Result<bool> Applier::may_be_missing(const Event& event) {
     const bool changes_a_row = event.op == Op::update || event.op == Op::remove;
-    if (!changes_a_row || sqlstate_ != no_such_row) return false;
+    if (!changes_a_row || sqlstate_ != no_row_changed) return false;
     return tables_.is_refilling(event);
 }
 

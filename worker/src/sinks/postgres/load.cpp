@@ -22,8 +22,6 @@ constexpr std::chrono::milliseconds large_age{50};
 // Two of these are no more than what the sink keeps (PostgresSink::most_kept).
 constexpr std::size_t large_copy_bytes = 3u << 20;
 
-constexpr const char* division_by_zero = "22012";  // what a statement that had to change a row fails with
-
 bool finds_by_old_image(Action action) {
     return action == Action::replace_one || action == Action::tombstone_one || action == Action::remove_one;
 }
@@ -243,7 +241,7 @@ Status Applier::handle(Reply reply) {
 
 Status Applier::failure_of(const Ticket& ticket, const PGresult* result) {
     sqlstate_ = sqlstate_of(result);
-    const bool nothing_changed = sqlstate_ == division_by_zero;
+    const bool nothing_changed = sqlstate_ == no_row_changed;
     if (ticket.purpose == Purpose::position && nothing_changed) {
         CDC_RETURN_IF_ERROR(drain());
         CDC_RETURN_IF_ERROR(session_.run_script("undoing", "ROLLBACK"));

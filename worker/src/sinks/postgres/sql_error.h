@@ -10,6 +10,9 @@
 
 namespace cdc::projection {
 
+// What a statement that has to change a row fails with where there is none (division by zero).
+inline constexpr std::string_view no_row_changed = "22012";
+
 // retry: the connection, the server or another transaction is in the way (class 08, 40, 53, 57, a lock
 // timeout, a server that has become read-only); reject: the data (class 22, 23, 21, 44, 54 and what a trigger
 // raises); fatal: everything else (privileges, a table that someone changed).

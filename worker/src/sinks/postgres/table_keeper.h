@@ -94,7 +94,8 @@ class TableKeeper {
     Status empty_registered();
 
     // All rows of a source table (unquoted names) come anew, as nothing identifies them: it is emptied, and
-    // marked until end_refill. A table that is not registered has nothing yet. They wait, as prepare does.
+    // marked until mark_refilling says that it is whole. A table that is not registered has nothing yet. They
+    // wait, as prepare does.
     Status begin_refill(const std::string& schema, const std::string& table);
     Status mark_refilling(const std::string& schema, const std::string& table, bool refilling);
     // Whether an event's table is marked so: a row that it changes may be one that is still to come.

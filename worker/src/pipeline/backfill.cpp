@@ -76,7 +76,7 @@ Status Backfill::take_up(const Signal& signal) {
     if (!table.ok()) return table.status().code() == StatusCode::retry ? table.status() : Status{};
     table_ = std::move(*table);
     if (progress->form != table_.form()) return {};
-    if (table_.in_one_pass) {  // all of it or nothing
+    if (table_.in_one_pass()) {  // all of it or nothing
         const std::lock_guard lock(mutex_);
         if (progress->done) progress_ = *progress;
         return {};

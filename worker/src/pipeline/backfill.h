@@ -93,7 +93,7 @@ class Backfill {
     Status take_up(const Signal& signal);
     Status read_table(Signal& signal);
     Status read_one(Signal& signal);
-    Status begin_anew(const Signal& signal);
+    void forget_other_form(Signal& signal);
     Status read_in_one_pass(Signal& signal);
     Status check_pass(const Signal& signal) const;
     Status pass(Signal& signal);

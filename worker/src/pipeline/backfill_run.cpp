@@ -41,6 +41,11 @@ const char* const writers_sql =
     "'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock') AND l.pid IS DISTINCT FROM "
     "pg_backend_pid()";
 
+void begin_run(source::SnapshotSignal& signal) {
+    signal.run_id = random_id();
+    signal.rows = signal.left_out = signal.bytes = signal.chunks = 0;
+}
+
 void tell_statistics(Statistics& statistics, const source::SnapshotSignal& signal) {
     statistics.run_rows.store(signal.passed());
     statistics.run_percent.store(source::percent_of(signal).value_or(-1));
@@ -118,10 +123,7 @@ Status Backfill::handle(Signal signal) {
         // Where it was never reported, or somebody has set it back by hand, it begins.
         return (window_ || progress_.done) && progress_.signal == signal.id && signal.state != "requested";
     }();
-    if (!under_way) {
-        signal.run_id = random_id();
-        signal.rows = signal.left_out = signal.bytes = signal.chunks = 0;
-    }
+    if (!under_way) begin_run(signal);
     const Status status = read_table(signal);
     if (status.ok() || status.code() == StatusCode::retry) return status;
     return end(signal, "failed", status.to_string());
@@ -146,6 +148,15 @@ Status Backfill::heed(Signal& signal) {
     return source::report(*sql_, signal);
 }
 
+// Where the run had come in the old key's order says nothing of the new one's.
+void Backfill::forget_other_form(Signal& signal) {
+    const std::lock_guard lock(mutex_);
+    if (!window_ || progress_.signal != signal.id || progress_.form == table_.form()) return;
+    window_.reset();
+    progress_ = {};
+    begin_run(signal);
+}
+
 Status Backfill::read_table(Signal& signal) {
     CDC_RETURN_IF_ERROR(heed(signal));
     if (signal.wanted == "stop")
@@ -154,16 +165,12 @@ Status Backfill::read_table(Signal& signal) {
     if (!table.ok()) return table.status();
     table_ = std::move(*table);
     signal.estimated_rows = table_.table.estimated_rows;
-    if (table_.in_one_pass) return read_in_one_pass(signal);
+    forget_other_form(signal);
+    if (table_.in_one_pass()) return read_in_one_pass(signal);
     bool fresh = false;
     {
         const std::lock_guard lock(mutex_);
-        const bool goes_on = window_ && progress_.signal == signal.id;
-        fresh = !goes_on || progress_.form != table_.form();
-        if (goes_on && fresh) {
-            signal.run_id = random_id();
-            signal.rows = signal.left_out = signal.bytes = signal.chunks = 0;
-        }
+        fresh = !window_ || progress_.signal != signal.id;
         // After a lost connection nobody waits for the chunk that was open.
         if (!fresh) window_->drop();
         if (!fresh) {
@@ -230,7 +237,11 @@ Status Backfill::read_one(Signal& signal) {
     auto read = source::read_chunk(*sql_, parts_.config.source, table_, request, stop_check_);
     if (!read.ok()) return read.status();
     CDC_RETURN_IF_ERROR(failpoint("backfill_read"));
-    if (read->of_another_form) return begin_anew(signal);
+    if (read->of_another_form) {
+        return Status::retry("table " + source::display_name(table_.table) + " of snapshot " +
+                             std::to_string(signal.id) +
+                             " has got another key, name or parent: it is read from its start");
+    }
     {
         const std::lock_guard lock(mutex_);
         // A row may be longer than the budget, and the stream must come to the mark all the same.
@@ -255,18 +266,6 @@ Status Backfill::read_one(Signal& signal) {
     CDC_RETURN_IF_ERROR(wait_until_stored(delivered->number));
     if (stopping()) return {};
     return progressed(signal, *delivered);
-}
-
-// Where the run had come in the old key's order says nothing of the new one's.
-Status Backfill::begin_anew(const Signal& signal) {
-    {
-        const std::lock_guard lock(mutex_);
-        window_.reset();
-        progress_ = {};
-    }
-    return Status::retry("table " + source::display_name(table_.table) + " of snapshot " +
-                         std::to_string(signal.id) +
-                         " has got another key, name or parent: it is read from its start");
 }
 
 Status Backfill::progressed(Signal& signal, const Delivered& delivered) {

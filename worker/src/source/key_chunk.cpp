@@ -337,7 +337,6 @@ Result<KeyTable> describe_table(pq::Connection& sql, const config::Source& sourc
     found.quoted = std::move(*quoted);
     CDC_RETURN_IF_ERROR(describe_form(sql, found));
     CDC_RETURN_IF_ERROR(check_table(source, found));
-    found.in_one_pass = found.key.empty();
     return found;
 }
 
@@ -349,7 +348,7 @@ Result<bool> can_be_read_beside(pq::Connection& sql, const config::Source& sourc
     if (!masked) return true;
     const auto described = describe_table(sql, source, table.schema, table.table);
     if (described.status().code() == StatusCode::retry) return described.status();
-    return described.ok() && !described->in_one_pass;
+    return described.ok() && !described->in_one_pass();
 }
 
 Result<ReadChunk> read_chunk(pq::Connection& sql, const config::Source& source, const KeyTable& table,

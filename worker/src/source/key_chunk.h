@@ -41,7 +41,7 @@ struct KeyTable {
     incremental::TableNames names;
     // It has no key: nothing tells which of its rows a change is of, so that it can only be read as a whole,
     // in one pass.
-    bool in_one_pass = false;
+    bool in_one_pass() const { return key.empty(); }
 
     // What a key of it is good for: another key, order, table of that name or place among partitions has
     // another form.

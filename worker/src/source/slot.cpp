@@ -226,8 +226,8 @@ Result<Lsn> insert_lsn(pq::Connection& sql) {
 }
 
 // It becomes consistent at a record of running transactions (xl_running_xacts) without the one that it waits
-// for, which runs when it is looked at: that record is yet to be written (snapbuild.c,
-// SnapBuildFindSnapshot).
+// for: as long as that runs, the record is yet to be written (snapbuild.c, SnapBuildFindSnapshot). Between a
+// transaction's end and that of its lock (xact.c, CommitTransaction) somebody may write one.
 Result<std::optional<Lsn>> insert_lsn_while_waiting(pq::Connection& sql, int walsender_pid) {
     const Result<Lsn> end = insert_lsn(sql);
     if (!end.ok()) return end.status();

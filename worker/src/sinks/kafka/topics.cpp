@@ -1,11 +1,21 @@
 #include "sinks/kafka/topics.h"
 
+#include <chrono>
+#include <thread>
+
 #include "base/log.h"
 #include "envelope/event_reader.h"
 #include "sinks/kafka/topic_names.h"
 
 namespace cdc::kafka {
 namespace {
+
+using std::chrono::milliseconds;
+
+// A topic that was just made: at most so much time is spent on it, and then it comes by itself.
+constexpr int looks_at_new_topic = 10;
+constexpr milliseconds between_looks{10};
+constexpr milliseconds answer_patience{200};
 
 // Runs on any thread and for every message: notes the partition count on its way to the real partitioner.
 std::int32_t watching_partitioner(const rd_kafka_topic_t* handle, const void* key, std::size_t key_length,
@@ -111,6 +121,17 @@ Status Topics::use(Topic& topic) {
     if (!use.handle) return Status::fatal("topic \"" + topic.name + "\" can't be used: " + reason);
     if (known_.try_emplace(topic.name, 0).second) producers_->present().create_topic(topic.name, &topic);
     return {};
+}
+
+// A broker hears of a topic some milliseconds after the controller has made it.
+void Topics::learn_of(const Topic& topic) {
+    for (int look = 0; look < looks_at_new_topic && topic.partitions == 0; ++look) {
+        if (look > 0) std::this_thread::sleep_for(between_looks);
+        const rd_kafka_resp_err_t error = producers_->present().look_at_topic(topic.name, answer_patience);
+        const bool coming = error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
+                            error == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
+        if (!coming) return;
+    }
 }
 
 Status Topics::check_partitions(config::OnPartitionChange on_change) {

@@ -68,6 +68,9 @@ class Topics {
 
     // Asks again, after a failure that passes.
     void create_again(Topic& topic) { producers_->present().create_topic(topic.name, &topic); }
+    // The topic has just been made: has its producer learn of it now. librdkafka asks again for a topic that
+    // it found missing only once a second (rd_kafka_1s_tmr_cb), and until then nothing of it is sent.
+    void learn_of(const Topic& topic);
 
     // Whether the number of partitions of some topic has changed since it was last seen: events of one key
     // are then in two partitions, and order per key holds within each of them only. Fatal, or, where that is

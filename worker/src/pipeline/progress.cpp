@@ -2,9 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "base/lsn.h"
+#include "pipeline/snapshot_figures.h"
 
 namespace cdc {
 namespace {
@@ -44,26 +43,16 @@ std::string ProgressLine::line() {
     return pipeline_ + ": stopped";
 }
 
-// The rate is that of the whole snapshot, as chunks come in bursts; the time left is judged by pages, which
-// are known, and not by rows, which are the planner's guess.
 std::string ProgressLine::snapshot_line() const {
-    const std::int64_t rows = statistics_.snapshot_rows.load();
-    const std::int64_t bytes = statistics_.snapshot_bytes.load();
-    const std::int64_t done = statistics_.snapshot_pages.load();
-    const std::int64_t pages = statistics_.snapshot_pages_expected.load();
-    const Clock::time_point began{Clock::duration(statistics_.snapshot_began.load())};
-    const double seconds = std::max(std::chrono::duration<double>(Clock::now() - began).count(), 0.001);
-    std::string text = fmt::format("{}: snapshot, {} rows of about {}, {:.1f} MiB", pipeline_, rows,
-                                   std::max(rows, statistics_.snapshot_rows_expected.load()),
-                                   static_cast<double>(bytes) / kMebibyte);
-    const std::int64_t tables = statistics_.snapshot_tables_expected.load();
-    if (tables > 1) text += fmt::format(", {} of {} tables", statistics_.snapshot_tables.load(), tables);
-    if (pages > 0) text += fmt::format(", {} %", std::min<std::int64_t>(100, done * 100 / pages));
-    text += fmt::format(", {} rows/s", static_cast<std::int64_t>(static_cast<double>(rows) / seconds));
-    if (done > 0 && pages > done) {
-        const double left = seconds * static_cast<double>(pages - done) / static_cast<double>(done);
-        text += fmt::format(", {} s left", static_cast<std::int64_t>(left) + 1);
-    }
+    const SnapshotFigures figures = snapshot_figures(statistics_, Clock::now());
+    std::string text = fmt::format("{}: snapshot, {} rows of about {}, {:.1f} MiB", pipeline_, figures.rows,
+                                   figures.expected_rows, static_cast<double>(figures.bytes) / kMebibyte);
+    if (figures.expected_tables > 1)
+        text += fmt::format(", {} of {} tables", figures.tables, figures.expected_tables);
+    if (figures.percent) text += fmt::format(", {} %", static_cast<int>(*figures.percent));
+    text += fmt::format(", {} rows/s", static_cast<std::int64_t>(figures.rows_per_second));
+    if (figures.seconds_left)
+        text += fmt::format(", {} s left", static_cast<std::int64_t>(*figures.seconds_left) + 1);
     return text;
 }
 

@@ -153,6 +153,19 @@ Status give_up_requests(const SnapshotParts& parts) {
     return source::stop_reading(*sql, config.source.slot, "a later snapshot does not read the table");
 }
 
+// Nothing of an attempt before this one is left in the figures.
+void begin_statistics(Statistics& statistics, Clock::time_point now) {
+    statistics.snapshot_rows.store(0);
+    statistics.snapshot_rows_expected.store(0);
+    statistics.snapshot_bytes.store(0);
+    statistics.snapshot_tables.store(0);
+    statistics.snapshot_tables_expected.store(0);
+    statistics.snapshot_pages.store(0);
+    statistics.snapshot_pages_expected.store(0);
+    statistics.snapshot_ended.store(0);
+    statistics.snapshot_began.store(now.time_since_epoch().count());
+}
+
 // One attempt at the snapshot, under the slot's exported snapshot.
 class Snapshot {
   public:
@@ -291,9 +304,8 @@ Status tell_of_empty_table(SinkGroup& sinks, const source::CapturedTable& table)
 Result<Lsn> take_snapshot(const SnapshotParts& parts) {
     const config::Source& source = parts.config.source;
     parts.statistics.phase.store(Phase::snapshot);
-    parts.statistics.snapshot_rows.store(0);
-    parts.statistics.snapshot_began.store(Clock::now().time_since_epoch().count());
     const Clock::time_point began = Clock::now();
+    begin_statistics(parts.statistics, began);
     const Result<config::Snapshot> how = decide(parts);
     if (!how.ok()) return how.status();
 
@@ -308,6 +320,7 @@ Result<Lsn> take_snapshot(const SnapshotParts& parts) {
     auto readers = open_readers(parts, *how, *slot, [&] { return parts.stop() || failing.load(); });
     if (!readers.ok()) return readers.status();
     CDC_RETURN_IF_ERROR(Snapshot(parts, *slot, *readers, failing).take());
+    parts.statistics.snapshot_ended.store(Clock::now().time_since_epoch().count());
     const bool alone = parts.config.snapshot.mode == config::SnapshotMode::initial_only;
     CDC_RETURN_IF_ERROR(failpoint("snapshot_finished"));
     log_info("pipeline {}: snapshot of {} rows is durable in every sink after {:.1f} s; {}",

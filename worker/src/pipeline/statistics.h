@@ -1,4 +1,4 @@
-// Statistics: what a pipeline has done so far, for the progress line, the summary and (later) the metrics
+// Statistics: what a pipeline has done so far, for the progress line, the summary and the metrics
 // endpoint. Owner: the pipeline, for its whole life, over reconnects. Thread: written by the pipeline's and
 // the sinks' threads, read by any; every counter is its own atomic, so a reader sees a moment's picture, not
 // a consistent one.
@@ -31,7 +31,8 @@ struct Statistics {
     std::atomic<std::int64_t> snapshot_tables_expected{0};
     std::atomic<std::int64_t> snapshot_pages{0};           // of the tables, in chunks that are read whole
     std::atomic<std::int64_t> snapshot_pages_expected{0};  // of all tables
-    std::atomic<std::int64_t> snapshot_began{0};           // steady clock, its own ticks
+    std::atomic<std::int64_t> snapshot_began{0};           // steady clock, its own ticks; 0: none has
+    std::atomic<std::int64_t> snapshot_ended{0};           // the same: durable in every sink; 0: it is not
     std::atomic<std::int64_t> run{0};                      // reading a table beside the stream: its request
     std::atomic<std::int64_t> run_rows{0};                 // of that run, left out ones too
     std::atomic<int> run_percent{-1};                      // -1: not known

@@ -342,6 +342,7 @@ Status Pipeline::wait_before_retry(const Status& status) {
     const std::chrono::milliseconds delay = *pause;
     log_warning("pipeline {}: {}; trying again in {:.1f} s", config_.name, status.to_string(),
                 std::chrono::duration<double>(delay).count());
+    statistics_.retries += 1;
     statistics_.phase.store(Phase::waiting);
     pollfd fd{stop_.fd(), POLLIN, 0};
     ::poll(&fd, 1, static_cast<int>(delay.count()));

@@ -230,6 +230,7 @@ void SinkRunner::publish() {
     }
     durable_.store(durable.value, std::memory_order_release);
     statistics_.durable_lsn.store(durable.value, std::memory_order_relaxed);
+    statistics_.parked.store(sink_.parked(), std::memory_order_relaxed);
     changed_.signal();
 }
 

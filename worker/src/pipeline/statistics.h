@@ -20,6 +20,7 @@ struct SinkStatistics {
     std::string name;
     LatencyHistogram latency;  // commit to durable, µs
     std::atomic<std::uint64_t> durable_lsn{0};
+    std::atomic<std::uint64_t> parked{0};  // events that were put away (on_reject: park)
 };
 
 struct Statistics {
@@ -38,6 +39,7 @@ struct Statistics {
     std::atomic<int> run_percent{-1};                      // -1: not known
     std::atomic<std::int64_t> events{0};                   // streamed, without b and e
     std::atomic<std::int64_t> transactions{0};
+    std::atomic<std::int64_t> retries{0};         // after passing trouble
     std::atomic<std::int64_t> bytes{0};           // of envelopes, snapshot and stream
     std::atomic<std::int64_t> held_bytes{0};      // of the memory limit, read and not yet durable
     std::atomic<std::uint64_t> received_lsn{0};   // the least position after all that was received

@@ -135,6 +135,10 @@ class Sink {
     // written before it; 0 where there was none since open.
     virtual std::uint64_t durable_progress() const = 0;
 
+    // How many events were put away for a person (on_reject: park) since this object was made; one that is
+    // put away again after a retry counts again.
+    virtual std::uint64_t parked() const { return 0; }
+
     // Waits until all that was written (whole transactions) is durable, at most timeout; retry where it is
     // not.
     virtual Status flush(std::chrono::milliseconds timeout) = 0;

@@ -57,6 +57,7 @@ class FakeSink : public Sink {
     int wait_fd() const override { return wake_.fd(); }
     Lsn durable_lsn() const override { return durable_; }
     std::uint64_t durable_progress() const override { return progress_; }
+    std::uint64_t parked() const override { return parked_now; }
     Status flush(std::chrono::milliseconds) override { return {}; }
     void close() override { closed = true; }
 
@@ -103,6 +104,7 @@ class FakeSink : public Sink {
 
     std::atomic<bool> busy{false};  // has been in write
     std::atomic<bool> closed{false};
+    std::atomic<std::uint64_t> parked_now{0};
 
   private:
     std::mutex mutex_;

@@ -34,5 +34,28 @@ TEST(Latency, TheEndsOfTheScale) {
     EXPECT_GE(histogram.percentile(1.0), INT64_MAX / 2);
 }
 
+TEST(Latency, ALookCountsWhatIsBelowEachPowerOfTwo) {
+    std::mt19937_64 random(2);
+    std::lognormal_distribution<double> spread(8, 3);
+    LatencyHistogram histogram;
+    std::vector<std::int64_t> all{0, 0, 1, 2, 15, 16, 17, 31, 32, 1023, 1024, INT64_MAX / 2};
+    while (all.size() < 5000)
+        all.push_back(static_cast<std::int64_t>(spread(random)));
+    double sum = 0;
+    for (const std::int64_t us : all) {
+        histogram.record(us);
+        sum += static_cast<double>(us);
+    }
+    const LatencyHistogram::Look look = histogram.look();
+    EXPECT_EQ(look.count, all.size());
+    EXPECT_NEAR(look.sum_us, sum, sum * 0.032);
+    for (unsigned power = 0; power < 63; ++power) {
+        const auto below = std::count_if(all.begin(), all.end(),
+                                         [&](std::int64_t us) { return us < (std::int64_t{1} << power); });
+        EXPECT_EQ(look.below[power], static_cast<std::uint64_t>(below)) << power;
+    }
+    EXPECT_EQ(look.below[64], all.size());
+}
+
 }  // namespace
 }  // namespace cdc

@@ -51,6 +51,13 @@ TEST_F(SinkRunnerTest, DurableFollowsTheSinkAndSignals) {
     EXPECT_EQ(statistics.latency.count(), 1u);
 }
 
+TEST_F(SinkRunnerTest, TheStatisticsKnowWhatIsParked) {
+    ASSERT_TRUE(runner.begin_streaming(Lsn{0x10}).get().ok());
+    sink.parked_now = 3;
+    runner.write(transaction(0x20, 0x30));
+    EXPECT_TRUE(eventually([&] { return statistics.parked == 3; }));
+}
+
 TEST_F(SinkRunnerTest, ProgressFollowsTheSinkAndSignals) {
     ASSERT_TRUE(runner.begin_streaming(Lsn{0x10}).get().ok());
     ASSERT_TRUE(eventually([&] { return runner.durable_lsn() == Lsn{0x10}; }));

@@ -66,7 +66,9 @@ rd_kafka_resp_err_t DeadLetters::put(Producers& producers, std::string_view key,
                                      const DeadLetter& letter, void* opaque) {
     const rd_kafka_resp_err_t error = producers.present().produce_with_headers(
         handles_[producers.turn()].get(), key, event.line, letter.parts("topic"), opaque);
-    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) log_warning("kafka: parked in \"{}\": {}", topic_, letter.error);
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return error;
+    log_warning("kafka: parked in \"{}\": {}", topic_, letter.error);
+    ++handed_over_;
     return error;
 }
 

@@ -45,6 +45,8 @@ class DeadLetters {
     // copied. The report is the caller's to count.
     rd_kafka_resp_err_t put(Producers& producers, std::string_view key, const Event& event,
                             const DeadLetter& letter, void* opaque);
+    // Events that put has handed over.
+    std::uint64_t handed_over() const { return handed_over_; }
     // What it means that put was refused.
     static Status not_taken(rd_kafka_resp_err_t error, const DeadLetter& letter);
 
@@ -56,6 +58,7 @@ class DeadLetters {
 
     const std::string topic_;
     const bool park_;
+    std::uint64_t handed_over_ = 0;
     std::array<TopicHandle, Producers::most> handles_;
     // (commit_lsn; run, seq and source_id) → reason
     std::map<std::pair<Lsn, std::string>, std::string> refused_;

@@ -70,6 +70,7 @@ class KafkaSink final : public Sink, private kafka::ProducerListener {
     std::optional<std::chrono::steady_clock::time_point> poll_deadline() const override;
     Lsn durable_lsn() const override;
     std::uint64_t durable_progress() const override;
+    std::uint64_t parked() const override { return dead_letters_.handed_over(); }
     Status flush(std::chrono::milliseconds timeout) override;
     void close() override;
 

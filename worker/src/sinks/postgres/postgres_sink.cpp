@@ -315,6 +315,7 @@ void PostgresSink::close() {
     reached_ = {};
     careful_now_ = false;
     dry_ = false;
+    parked_before_ = parked();
     applier_.reset();
     tables_.reset();
     ledger_.reset();

@@ -63,6 +63,7 @@ class PostgresSink final : public Sink {
     std::optional<std::chrono::steady_clock::time_point> poll_deadline() const override;
     Lsn durable_lsn() const override;
     std::uint64_t durable_progress() const override;
+    std::uint64_t parked() const override { return parked_before_ + (applier_ ? applier_->parked() : 0); }
     Status flush(std::chrono::milliseconds timeout) override;
     void close() override;
 
@@ -94,6 +95,7 @@ class PostgresSink final : public Sink {
     std::unique_ptr<projection::Ledger> ledger_;
     std::unique_ptr<projection::TableKeeper> tables_;
     std::unique_ptr<projection::Applier> applier_;
+    std::uint64_t parked_before_ = 0;  // by appliers that are gone
     std::optional<StoredPosition> stored_;
     std::deque<SlicePtr>
         queue_;  // not sent yet, as the target does not take more; bounded by the byte budget

@@ -42,6 +42,7 @@ TEST_P(KafkaRejectsTest, AnEventThatTheBrokerRefusesIsParkedWholeWhenItComesAgai
     EXPECT_EQ(letters[0].value, std::string(slices[0]->events[1].line)) << "whole, byte by byte";
     EXPECT_EQ(letters[0].key, "{\"id\":2}");
     EXPECT_EQ(letters[0].headers.at("commit_lsn"), "0/100");
+    EXPECT_EQ(sink.parked(), 1u);
     EXPECT_EQ(letters[0].headers.at("seq"), "0");
     EXPECT_EQ(letters[0].headers.at("topic"), topic("public.orders"));
     EXPECT_THAT(letters[0].headers.at("error"), HasSubstr("pg://c/db/public.orders/PK:2"));

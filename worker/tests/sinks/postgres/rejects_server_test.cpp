@@ -55,6 +55,9 @@ TEST_F(Rejects, OneRowOfManyIsParkedWholeAndTheRestApplied) {
               "t|13\n");
     EXPECT_EQ(rows("SELECT count(*) FROM projection_ledger"), "61\n");
     EXPECT_EQ(sink_->durable_lsn(), Lsn{next_lsn_ + 0x40});
+    EXPECT_EQ(sink_->parked(), 1u);
+    sink_->close();
+    EXPECT_EQ(sink_->parked(), 1u);
 }
 
 TEST_F(Rejects, StopNamesTheRowAndKeepsWhatWasBefore) {

@@ -1,5 +1,6 @@
 #include "config/bind.h"
 
+#include "config/listen_address.h"
 #include "config/quantity.h"
 #include "config/rules.h"
 
@@ -11,6 +12,31 @@ using Rule = Verdict (*)(const std::string&);
 class Binder {
   public:
     explicit Binder(Problems& problems) : problems_(problems) {}
+
+    Metrics metrics(const Section& section) {
+        Metrics metrics;
+        if (const auto address = parse_listen_address(text(section, "listen", check_listen_address))) {
+            metrics.listen = address->text;
+            metrics.ipv6 = address->ipv6;
+            metrics.loopback = address->loopback;
+        }
+        metrics.username = text(section, "username", check_username);
+        const Value& username = section.value("username");
+        const Value& password = section.value("password");
+        metrics.password = password.text.value;
+        if (username.given != password.given)
+            add(username.given ? username : password,
+                username.given ? "username without password" : "password without username",
+                "give both, or neither: then whoever reaches the address may read");
+        // A variable that is empty must not open the endpoint.
+        if (password.given && password.valid && password.text.value.empty())
+            add(password, "the password is empty", "give it one, or remove username and password");
+        const bool listens = section.value("listen").given;
+        if (section.given() && !listens && (username.given || password.given))
+            add(username.given ? username : password, "there is nothing to protect without listen",
+                "set listen");
+        return metrics;
+    }
 
     Pipeline pipeline(const Section& section) {
         Pipeline pipeline;
@@ -259,6 +285,7 @@ Config bind_config(const Section& document, Problems& problems) {
     config.log_level = document.section("log").value("level").text.value;
     config.log_format = document.section("log").value("format").text.value;
     Binder binder(problems);
+    config.metrics = binder.metrics(document.section("metrics"));
     for (const Section& section : document.sections("pipelines"))
         config.pipelines.push_back(binder.pipeline(section));
     check_across(document, config, problems);

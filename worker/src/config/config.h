@@ -116,9 +116,19 @@ struct Pipeline {
     std::vector<Sink> sinks;
 };
 
+// The metrics endpoint; off without an address.
+struct Metrics {
+    std::string listen;  // "127.0.0.1:9464", "[::1]:9464": an address, never a name; empty: none
+    bool ipv6 = false;
+    bool loopback = false;  // only this machine reaches it
+    std::string username;   // empty: whoever reaches it may read
+    std::string password;
+};
+
 struct Config {
     std::string log_level = "info";
     std::string log_format = "text";
+    Metrics metrics;
     std::vector<Pipeline> pipelines;
 };
 

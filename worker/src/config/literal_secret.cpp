@@ -39,6 +39,8 @@ void check_properties(const Value& value, Problems& problems) {
 }  // namespace
 
 void warn_of_literal_secrets(const Section& document, Problems& problems) {
+    const Value& metrics = document.section("metrics").value("password");
+    if (is_literal(metrics.text.raw)) warn(metrics.place, metrics.path, problems);
     for (const Section& pipeline : document.sections("pipelines")) {
         check_dsn_value(pipeline.section("source").value("dsn"), problems);
         for (const Section& item : pipeline.sections("sinks")) {

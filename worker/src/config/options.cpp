@@ -29,6 +29,29 @@ std::vector<Option> pipeline_options() {
          .description =
              "One line per message: `text` for people, `json` (`ts`, `level`, `message`) for a log "
              "collector."},
+        {.path = "metrics",
+         .type = Type::section,
+         .description =
+             "What Prometheus reads from the worker: `GET /metrics` over HTTP ([metrics.md](metrics.md))."},
+        {.path = "metrics.listen",
+         .type = Type::text,
+         .default_note = "none: there is no endpoint",
+         .description =
+             "Where the endpoint listens, as `address:port`: `127.0.0.1:9464`, `[::1]:9464`, or "
+             "`0.0.0.0:9464` for "
+             "every address of the machine. Names are not resolved, except `localhost` (127.0.0.1); port 0 "
+             "is "
+             "one that is free, which the log names. A worker that can't listen there does not start."},
+        {.path = "metrics.username",
+         .type = Type::text,
+         .default_note = "none: whoever reaches the address may read",
+         .description =
+             "With `password`: who may read, by HTTP's basic authentication, which does not encrypt."},
+        {.path = "metrics.password",
+         .type = Type::text,
+         .secret = true,
+         .default_note = "none",
+         .description = "With `username`. Take it from the environment: `${CDC_METRICS_PASSWORD}`."},
         {.path = "pipelines",
          .type = Type::sections,
          .required = true,

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "config/dsn.h"
+#include "config/listen_address.h"
 
 namespace cdc::config {
 namespace {
@@ -143,6 +144,20 @@ Verdict check_brokers(const std::string& text) {
         at = end + 1;
     }
     return {};
+}
+
+Verdict check_listen_address(const std::string& text) {
+    if (parse_listen_address(text)) return {};
+    return Complaint{"is not an address and a port to listen at",
+                     "write it like 127.0.0.1:9464 or [::1]:9464, or 0.0.0.0:9464 for every address of this "
+                     "machine; names are not resolved"};
+}
+
+// RFC 7617: what is before the first colon.
+Verdict check_username(const std::string& text) {
+    const auto control = [](unsigned char c) { return c < 0x20 || c == 0x7f; };
+    if (!text.empty() && text.find(':') == text.npos && std::ranges::none_of(text, control)) return {};
+    return Complaint{"is not a user's name", "it has no colon, and is not empty"};
 }
 
 Verdict check_dsn(const std::string& text) {

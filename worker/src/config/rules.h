@@ -31,6 +31,10 @@ Verdict check_table_template(const std::string& text);
 Verdict check_identifier(const std::string& text);
 // host[:port],…
 Verdict check_brokers(const std::string& text);
+// address:port (listen_address.h).
+Verdict check_listen_address(const std::string& text);
+// A user's name for HTTP's basic authentication.
+Verdict check_username(const std::string& text);
 // A connection string of libpq, by its form alone.
 Verdict check_dsn(const std::string& text);
 

@@ -273,6 +273,10 @@ TEST_F(LoadFile, WarnsOfAPasswordThatEverybodyCanRead) {
     EXPECT_THAT(text, HasSubstr("f:5:25: warning: pipelines[0].sinks[0].postgres.dsn: "));
     EXPECT_THAT(text, HasSubstr("warning: pipelines[0].sinks[1].kafka.properties.sasl.password: "));
     EXPECT_THAT(text, Not(HasSubstr("hunter2")));
+    const std::string endpoint = "metrics: {listen: \"127.0.0.1:1\", username: a, password: ";
+    EXPECT_THAT(written(endpoint + "hunter2}\n" + minimal, 0644).to_string("f"),
+                HasSubstr("f:1:57: warning: metrics.password: a password is written out"));
+    EXPECT_THAT(written(endpoint + "\"${P}\"}\n" + minimal, 0644).problems, IsEmpty());
     EXPECT_THAT(written("pipelines:\n" + pipeline("a", "dbname=a password=${P}"), 0644).problems, IsEmpty());
     EXPECT_THAT(written(minimal, 0644).problems, IsEmpty());
 }

@@ -24,6 +24,7 @@
 #include "commands/snapshot_command.h"
 #include "config/load.h"
 #include "config/options.h"
+#include "metrics/endpoint.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/progress.h"
 #include "sinks/kafka/kafka_sink.h"
@@ -53,7 +54,9 @@ std::unique_ptr<Sink> make_sink(const config::Sink& sink) {
 class RunningPipeline {
   public:
     RunningPipeline(const config::Pipeline& config, std::vector<std::unique_ptr<Sink>> sinks)
-        : pipeline_(config, std::move(sinks)), progress_(config.name, pipeline_.statistics()) {}
+        : memory_limit_(config.memory_limit),
+          pipeline_(config, std::move(sinks)),
+          progress_(config.name, pipeline_.statistics()) {}
 
     void start() {
         thread_ = std::thread([this] {
@@ -67,8 +70,12 @@ class RunningPipeline {
     bool failed() const { return ended() && !result_.ok(); }
     void join() { thread_.join(); }
     ProgressLine& progress() { return progress_; }
+    metrics::MeasuredPipeline measured() const {
+        return {pipeline_.name(), memory_limit_, &pipeline_.statistics()};
+    }
 
   private:
+    const std::size_t memory_limit_;
     Pipeline pipeline_;
     ProgressLine progress_;
     std::thread thread_;
@@ -143,6 +150,16 @@ void print_summaries(const Pipelines& pipelines) {
         std::fputs(pipeline->progress().summary().c_str(), stderr);
 }
 
+// Null where none is asked for. It stays until the process ends, which the pipelines do too.
+Result<std::unique_ptr<metrics::Endpoint>> open_metrics(const config::Metrics& config,
+                                                        const Pipelines& pipelines) {
+    if (config.listen.empty()) return std::unique_ptr<metrics::Endpoint>();
+    std::vector<metrics::MeasuredPipeline> measured;
+    for (const auto& pipeline : pipelines)
+        measured.push_back(pipeline->measured());
+    return metrics::Endpoint::open(config, std::move(measured));
+}
+
 int run(const cli::Command& command, const config::Config& config) {
     log_init(command.log_level.value_or(config.log_level),
              config.log_format == "json" ? LogFormat::json : LogFormat::text);
@@ -157,6 +174,11 @@ int run(const cli::Command& command, const config::Config& config) {
         for (const config::Sink& sink : pipeline.sinks)
             sinks.push_back(make_sink(sink));
         pipelines.push_back(std::make_unique<RunningPipeline>(pipeline, std::move(sinks)));
+    }
+    const auto endpoint = open_metrics(config.metrics, pipelines);
+    if (!endpoint.ok()) {
+        log_error("{}", endpoint.status().to_string());
+        return cli::exit_usage;
     }
     for (const auto& pipeline : pipelines)
         pipeline->start();

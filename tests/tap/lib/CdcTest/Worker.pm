@@ -12,7 +12,8 @@ use Time::HiRes qw(time);
 my %running;
 
 # new(name => 'booking', dsn => …, sinks => [ … ], source => { … }, pipeline => { … }): one pipeline, its slot called as
-# it is. source and pipeline add keys to these sections of the configuration; log_level => 'debug' says more.
+# it is. source and pipeline add keys to these sections of the configuration, metrics is that section; log_level => 'debug'
+# says more.
 sub new
 {
 	my ($class, %args) = @_;
@@ -38,7 +39,9 @@ sub configure
 		%{ $args{pipeline} // {} },
 		sinks => $args{sinks});
 	$self->configure_text(JSON::PP->new->canonical->pretty->encode(
-		{ ($args{log_level} ? (log => { level => $args{log_level} }) : ()), pipelines => [ \%pipeline ] }));
+		{   ($args{log_level} ? (log => { level => $args{log_level} }) : ()),
+			($args{metrics} ? (metrics => $args{metrics}) : ()),
+			pipelines => [ \%pipeline ] }));
 	return;
 }
 

@@ -52,6 +52,18 @@ Value run_rows(const Reading& reading) {
     return static_cast<double>(reading.statistics.run_rows.load());
 }
 
+// Unknown until the table is opened, and where the planner has never seen it.
+Value run_expected_rows(const Reading& reading) {
+    const std::int64_t rows = reading.statistics.run_rows_expected.load();
+    if (!runs(reading) || rows <= 0) return {};
+    return static_cast<double>(rows);
+}
+
+Value run_bytes(const Reading& reading) {
+    if (!runs(reading)) return {};
+    return static_cast<double>(reading.statistics.run_bytes.load());
+}
+
 Value run_completion(const Reading& reading) {
     const int percent = reading.statistics.run_percent.load();
     if (!runs(reading) || percent < 0) return {};
@@ -98,6 +110,11 @@ constexpr std::array metrics{
     PipelineMetric{"cdc_snapshot_run_rows",
                    "Rows that this run has read, with those that newer changes replaced.", MetricType::Gauge,
                    run_rows},
+    PipelineMetric{"cdc_snapshot_run_expected_rows",
+                   "Rows that the planner expects of this run's table, a guess, whatever of it is asked for.",
+                   MetricType::Gauge, run_expected_rows},
+    PipelineMetric{"cdc_snapshot_run_bytes", "Bytes of envelopes that this run has delivered.",
+                   MetricType::Gauge, run_bytes},
     PipelineMetric{"cdc_snapshot_run_completion_ratio",
                    "How much of its table this run has read, by the planner's guess of its rows: 0 to 1.",
                    MetricType::Gauge, run_completion},

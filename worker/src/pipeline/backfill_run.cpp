@@ -48,6 +48,8 @@ void begin_run(source::SnapshotSignal& signal) {
 
 void tell_statistics(Statistics& statistics, const source::SnapshotSignal& signal) {
     statistics.run_rows.store(signal.passed());
+    statistics.run_rows_expected.store(signal.estimated_rows);
+    statistics.run_bytes.store(signal.bytes);
     statistics.run_percent.store(source::percent_of(signal).value_or(-1));
     statistics.run.store(signal.id);
 }

@@ -36,6 +36,8 @@ struct Statistics {
     std::atomic<std::int64_t> snapshot_ended{0};           // the same: durable in every sink; 0: it is not
     std::atomic<std::int64_t> run{0};                      // reading a table beside the stream: its request
     std::atomic<std::int64_t> run_rows{0};                 // of that run, left out ones too
+    std::atomic<std::int64_t> run_rows_expected{0};        // the planner's estimate; 0: none
+    std::atomic<std::int64_t> run_bytes{0};                // of the envelopes delivered
     std::atomic<int> run_percent{-1};                      // -1: not known
     std::atomic<std::int64_t> events{0};                   // streamed, without b and e
     std::atomic<std::int64_t> transactions{0};

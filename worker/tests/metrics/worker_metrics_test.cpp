@@ -41,6 +41,8 @@ class WorkerMetricsTest : public testing::Test {
             std::chrono::steady_clock::now().time_since_epoch().count() - 10'000'000'000;
         statistics.run = 7;
         statistics.run_rows = 1200;
+        statistics.run_rows_expected = 3400;
+        statistics.run_bytes = 560000;
         statistics.run_percent = 35;
         statistics.events = 41;
         statistics.transactions = 12;
@@ -160,7 +162,11 @@ TEST_F(WorkerMetricsTest, ASnapshotThatIsInterruptedIsNotWhole) {
 TEST_F(WorkerMetricsTest, TellOfTheTableThatIsReadBesideTheStream) {
     EXPECT_EQ(value("cdc_snapshot_run_request"), 7);
     EXPECT_EQ(value("cdc_snapshot_run_rows"), 1200);
+    EXPECT_EQ(value("cdc_snapshot_run_expected_rows"), 3400);
+    EXPECT_EQ(value("cdc_snapshot_run_bytes"), 560000);
     EXPECT_EQ(value("cdc_snapshot_run_completion_ratio"), 0.35);
+    statistics.run_rows_expected = 0;
+    EXPECT_EQ(value("cdc_snapshot_run_expected_rows"), std::nullopt);
     statistics.run_percent = -1;
     EXPECT_EQ(value("cdc_snapshot_run_completion_ratio"), std::nullopt);
     EXPECT_EQ(value("cdc_snapshot_run_rows"), 1200);

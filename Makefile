@@ -60,7 +60,7 @@ bench: ## how fast plugin and worker are on this machine
 bench-projection: ## a projection beside PostgreSQL's own subscription and Debezium's JDBC sink, on the same WAL
 	bench/projection --debezium
 
-bench-worker: ## delivery to Kafka beside Debezium, on the same WAL
+bench-worker: ## delivery to Kafka and to a projection beside Debezium and PostgreSQL's own subscription, on the same WAL
 	bench/worker
 
 bench-decode: ## what decoding costs the server, beside every other output plugin that is here

@@ -139,10 +139,10 @@ ok(wait_seen(sub { (of('cdc_snapshot_run_rows') // 0) >= 1000 }), 'a run is seen
 is(of('cdc_snapshot_run_request'), sql("SELECT id FROM cdc_envelope.snapshot_signal WHERE state = 'running'"), 'under its request');
 my $run_ratio = of('cdc_snapshot_run_completion_ratio');
 ok($run_ratio > 0.2 && $run_ratio < 0.8, "$run_ratio of it is read");
-my ($bytes, $expected) =
+my ($run_bytes, $run_expected) =
   split /\|/, sql("SELECT bytes_read, estimated_rows FROM cdc_envelope.snapshot_signal WHERE state = 'running'");
-is(of('cdc_snapshot_run_bytes'),         $bytes,    'so many bytes of it were delivered');
-is(of('cdc_snapshot_run_expected_rows'), $expected, 'of so many rows');
+is(of('cdc_snapshot_run_bytes'),         $run_bytes,    'so many bytes of it were delivered');
+is(of('cdc_snapshot_run_expected_rows'), $run_expected, 'of so many rows');
 set_gate($node, 'doc_gate', 'open');
 ok(wait_seen(sub { !defined of('cdc_snapshot_run_request') }), 'and ends');
 is(of('cdc_snapshot_rows'), 3 * $rows + 100, 'its rows are counted');

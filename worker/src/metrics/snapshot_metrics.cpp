@@ -42,14 +42,11 @@ bool runs(const Reading& reading) {
     return reading.statistics.run.load() != 0;
 }
 
-Value run_request(const Reading& reading) {
+// Of the table that is read beside the stream, while one is.
+template <auto member>
+Value of_run(const Reading& reading) {
     if (!runs(reading)) return {};
-    return static_cast<double>(reading.statistics.run.load());
-}
-
-Value run_rows(const Reading& reading) {
-    if (!runs(reading)) return {};
-    return static_cast<double>(reading.statistics.run_rows.load());
+    return static_cast<double>((reading.statistics.*member).load());
 }
 
 // Unknown until the table is opened, and where the planner has never seen it.
@@ -59,11 +56,6 @@ Value run_expected_rows(const Reading& reading) {
     return static_cast<double>(rows);
 }
 
-Value run_bytes(const Reading& reading) {
-    if (!runs(reading)) return {};
-    return static_cast<double>(reading.statistics.run_bytes.load());
-}
-
 Value run_completion(const Reading& reading) {
     const int percent = reading.statistics.run_percent.load();
     if (!runs(reading) || percent < 0) return {};
@@ -71,6 +63,7 @@ Value run_completion(const Reading& reading) {
 }
 
 using F = SnapshotFigures;
+using S = Statistics;
 
 constexpr std::array metrics{
     PipelineMetric{
@@ -106,15 +99,15 @@ constexpr std::array metrics{
                    MetricType::Gauge, remaining},
     PipelineMetric{"cdc_snapshot_run_request",
                    "The id of the request of which a table is read beside the stream, while one is.",
-                   MetricType::Gauge, run_request},
+                   MetricType::Gauge, of_run<&S::run>},
     PipelineMetric{"cdc_snapshot_run_rows",
                    "Rows that this run has read, with those that newer changes replaced.", MetricType::Gauge,
-                   run_rows},
+                   of_run<&S::run_rows>},
     PipelineMetric{"cdc_snapshot_run_expected_rows",
                    "Rows that the planner expects of this run's table, a guess, whatever of it is asked for.",
                    MetricType::Gauge, run_expected_rows},
     PipelineMetric{"cdc_snapshot_run_bytes", "Bytes of envelopes that this run has delivered.",
-                   MetricType::Gauge, run_bytes},
+                   MetricType::Gauge, of_run<&S::run_bytes>},
     PipelineMetric{"cdc_snapshot_run_completion_ratio",
                    "How much of its table this run has read, by the planner's guess of its rows: 0 to 1.",
                    MetricType::Gauge, run_completion},

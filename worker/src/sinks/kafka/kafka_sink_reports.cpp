@@ -200,8 +200,7 @@ void KafkaSink::on_topic_created(void* opaque, rd_kafka_resp_err_t error, std::s
     switch (error) {
         case RD_KAFKA_RESP_ERR_NO_ERROR:
             log_info("kafka: created topic \"{}\"", topic.name);
-            topics_.learn_of(topic);
-            break;
+            [[fallthrough]];
         case RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS:  // somebody else was sooner
             topics_.learn_of(topic);
             break;
